@@ -1,0 +1,27 @@
+//! What is said between the planes: plain immutable data, the messages of the mailboxes, and the pure look-ups over
+//! that data (hosts and paths), so that what the admin compiles and what a shard runs cannot differ.
+//!
+//! Nothing here does I/O, knows a runtime, a storage engine or a wire format, or has an `Option` that stands for a
+//! default: whoever makes a value has resolved it.
+
+mod document;
+mod domain;
+mod host_pattern;
+mod message;
+mod path_pattern;
+mod path_tree;
+mod report;
+mod route;
+mod settings;
+
+pub use document::{DocumentQuery, DocumentReader, DocumentWrite};
+pub use domain::{Domain, DomainTable};
+pub use host_pattern::{HostPattern, PatternError};
+pub use message::{Event, EventLevel, ToAdmin, ToShard};
+pub use path_pattern::{PathPattern, PathPatternError, Piece};
+pub use path_tree::{Found, MAX_PARAMS, MethodSet, Params, PathTree};
+pub use report::{LATENCY_BOUNDS_US, RouteReport, ScriptReport, ShardReport, ShardTotals, StatusClass};
+pub use route::{
+    Endpoint, ModuleCode, ModuleLimits, Namespace, Revision, Route, Script, ScriptFunctions, Service, Snapshot,
+};
+pub use settings::{ForwardedRule, ProxySettings};

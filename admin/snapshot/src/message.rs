@@ -1,0 +1,82 @@
+//! The messages of the mailboxes. Snapshots do not travel here: each shard has a newest-wins slot for them.
+
+use crate::{DocumentWrite, ShardReport};
+use std::sync::Arc;
+
+/// From a shard to the admin.
+#[derive(Debug)]
+pub enum ToAdmin {
+    /// The shard runs the snapshot of this generation.
+    Installed {
+        /// Index of the shard.
+        shard: u16,
+        /// `Snapshot::generation`.
+        generation: u64,
+    },
+    /// A module writes state; answered by [`ToShard::Written`] with the same ticket.
+    Write {
+        /// Index of the shard.
+        shard: u16,
+        /// Chosen by the shard.
+        ticket: u64,
+        /// The module's namespace.
+        namespace: Arc<str>,
+        /// What to write.
+        write: DocumentWrite,
+    },
+    /// What was counted since the last report.
+    Report(Box<ShardReport>),
+    /// Something worth a log line.
+    Event(Event),
+    /// The shard has closed its listener and finished its requests.
+    Drained {
+        /// Index of the shard.
+        shard: u16,
+    },
+}
+
+/// From the admin (or the process) to a shard.
+#[derive(Debug)]
+pub enum ToShard {
+    /// The outcome of a [`ToAdmin::Write`]: JSON text of what was written, or a sentence.
+    Written {
+        /// The shard's ticket.
+        ticket: u64,
+        /// JSON text, or why not.
+        outcome: Result<String, String>,
+    },
+    /// Close the listener, finish what is in flight, then say [`ToAdmin::Drained`] and end.
+    Drain,
+}
+
+/// How loud an [`Event`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventLevel {
+    /// For debugging.
+    Debug,
+    /// Worth knowing.
+    Info,
+    /// Something was refused or cut.
+    Warn,
+    /// Something is broken.
+    Error,
+}
+
+/// A log line that a shard hands to the admin, who writes it; a shard never writes a file. Bounded and droppable.
+#[derive(Debug)]
+pub struct Event {
+    /// Index of the shard.
+    pub shard: u16,
+    /// How loud.
+    pub level: EventLevel,
+    /// Stable snake_case name of what happened: `header_timeout`, `module_error`, `console`.
+    pub what: &'static str,
+    /// `namespace/route`, where one is known.
+    pub route: Option<Arc<str>>,
+    /// `namespace/module`, for console lines and module errors.
+    pub module: Option<Arc<str>>,
+    /// The client's address without port, where one is known.
+    pub client: Option<std::net::IpAddr>,
+    /// Text for a person; already free of control characters and secrets.
+    pub text: String,
+}

@@ -1,0 +1,120 @@
+//! A change: what is proposed through Raft. One or many operations that take effect together or not at all. It carries
+//! everything that applying it needs, so that the same log gives the same state on every node and every build; nothing
+//! in it may depend on a clock, a random number or the node that applies it.
+
+use crate::invalid::Invalid;
+use serde::{Deserialize, Serialize};
+
+/// The kinds of resources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A tenant.
+    Namespace,
+    /// Upstream endpoints.
+    Service,
+    /// What requests match.
+    Route,
+    /// JavaScript or TypeScript.
+    Module,
+    /// Host patterns of a namespace.
+    Domain,
+    /// A set of documents with a schema.
+    Collection,
+    /// JSON data.
+    Document,
+    /// A value that is never shown.
+    Secret,
+}
+
+impl Kind {
+    /// All kinds, in the order in which they can be created without dangling references.
+    pub const ALL: [Self; 8] = [
+        Self::Namespace,
+        Self::Service,
+        Self::Module,
+        Self::Route,
+        Self::Domain,
+        Self::Collection,
+        Self::Document,
+        Self::Secret,
+    ];
+
+    /// Singular name as the API's paths spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Namespace => "namespace",
+            Self::Service => "service",
+            Self::Route => "route",
+            Self::Module => "module",
+            Self::Domain => "domain",
+            Self::Collection => "collection",
+            Self::Document => "document",
+            Self::Secret => "secret",
+        }
+    }
+}
+
+/// Names one resource.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Key {
+    /// What it is.
+    pub kind: Kind,
+    /// Its namespace; for a namespace, its own name.
+    pub namespace: String,
+    /// Its collection; only documents have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collection: Option<String>,
+    /// Its name, or a document's id.
+    pub name: String,
+}
+
+/// One operation of a change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "op")]
+pub enum Op {
+    /// Creates or replaces. `value` is the resource in its canonical JSON form (defaults filled in, camelCase).
+    Put {
+        /// Which resource.
+        key: Key,
+        /// Its canonical JSON.
+        value: serde_json::Value,
+    },
+    /// Deletes; deleting what is not there is rejected.
+    Delete {
+        /// Which resource.
+        key: Key,
+    },
+    /// Deletes all documents of a collection.
+    DeleteDocuments {
+        /// The namespace.
+        namespace: String,
+        /// The collection.
+        collection: String,
+    },
+}
+
+/// What goes into the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Applied in order, all or none.
+    pub ops: Vec<Op>,
+    /// Wall clock of the proposer, milliseconds since the epoch: the only clock that apply may see.
+    pub at_ms: u64,
+}
+
+/// What applying a change gave.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is in the state, under this log index.
+    Applied {
+        /// The Raft log index.
+        index: u64,
+    },
+    /// It broke references or rules of the state; nothing of it took effect.
+    Rejected {
+        /// Every fault.
+        faults: Vec<Invalid>,
+    },
+}

@@ -1,0 +1,1 @@
+//! Modules: QuickJS, TypeScript, budgets and the host interface.

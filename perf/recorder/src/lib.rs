@@ -1,0 +1,1 @@
+//! The recorder: access records to disk with direct I/O, never in a shard's way.

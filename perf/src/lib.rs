@@ -1,0 +1,1 @@
+//! Load, measurement and comparison with peers.

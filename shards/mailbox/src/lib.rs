@@ -1,0 +1,1 @@
+//! The one concurrent structure: bounded queues and a newest-wins slot, with a wake hook.

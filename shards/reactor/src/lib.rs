@@ -1,0 +1,1 @@
+//! The one door to the runtime: sockets, timers, clock and tasks over monoio.

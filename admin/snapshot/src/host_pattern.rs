@@ -1,7 +1,7 @@
 //! Host patterns: exact, `*`, `*suffix`, `prefix*`, `*middle*` and `/regex/`. Always anchored, always without case,
 //! never with a port.
 
-use regex::{Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 use std::str::FromStr;
 
 /// A compiled host pattern.
@@ -83,7 +83,7 @@ impl HostPattern {
             Self::Suffix(suffix) => host.ends_with(&**suffix),
             Self::Prefix(prefix) => host.starts_with(&**prefix),
             Self::Contains(middle) => host.contains(&**middle),
-            Self::Regex(regex) => regex.is_match(host),
+            Self::Regex(regex) => regex.is_match(host.as_bytes()),
         }
     }
 

@@ -19,9 +19,10 @@ pub use domain::{Domain, DomainTable};
 pub use host_pattern::{HostPattern, PatternError};
 pub use message::{Event, EventLevel, ToAdmin, ToShard};
 pub use path_pattern::{PathPattern, PathPatternError, Piece};
-pub use path_tree::{Found, MAX_PARAMS, MethodSet, Params, PathTree};
+pub use path_tree::{Found, MAX_PARAMS, Match, MethodSet, Params, PathTree};
 pub use report::{LATENCY_BOUNDS_US, RouteReport, ScriptReport, ShardReport, ShardTotals, StatusClass};
 pub use route::{
-    Endpoint, ModuleCode, ModuleLimits, Namespace, Revision, Route, Script, ScriptFunctions, Service, Snapshot,
+    Endpoint, ModuleCode, ModuleLimits, Namespace, Revision, Route, Script, ScriptFunctions, Service,
+    Snapshot,
 };
 pub use settings::{ForwardedRule, ProxySettings};

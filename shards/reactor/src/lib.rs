@@ -1,1 +1,19 @@
-//! The one door to the runtime: sockets, timers, clock and tasks over monoio.
+//! The one door to the runtime: drivers, sockets, deadlines, clock, timers and tasks over monoio. Whoever wants
+//! another runtime, a raw ring or a simulated one changes this crate and no other.
+//!
+//! Nothing here knows HTTP, and nothing here may hand out a type of the runtime.
+
+pub mod clock;
+mod deadline;
+mod driver;
+mod listener;
+mod socket;
+mod task;
+mod wake;
+
+pub use deadline::{Cut, Deadline};
+pub use driver::{Driver, RingOptions, probe, run};
+pub use listener::Listener;
+pub use socket::{ConnectError, Reader, Socket, SocketOptions, Writer, connect};
+pub use task::{Either, race, sleep, spawn};
+pub use wake::{Wakeups, wakeups};

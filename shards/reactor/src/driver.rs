@@ -1,0 +1,86 @@
+//! Which driver a shard runs on, and starting it. io_uring with the flags that were measured to pay
+//! (`SINGLE_ISSUER`, `COOP_TASKRUN`, `DEFER_TASKRUN`), or epoll where a kernel or a sandbox refuses it.
+
+use crate::deadline;
+use std::future::Future;
+use std::io;
+
+/// What drives a shard's I/O.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Driver {
+    /// io_uring.
+    IoUring,
+    /// epoll, where io_uring is refused.
+    Epoll,
+}
+
+impl Driver {
+    /// `io_uring` or `epoll`, for logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::IoUring => "io_uring",
+            Self::Epoll => "epoll",
+        }
+    }
+}
+
+/// How the ring is made.
+#[derive(Debug, Clone, Copy)]
+pub struct RingOptions {
+    /// Submission queue entries, a power of two from 256; the completion queue has twice as many.
+    pub entries: u32,
+}
+
+fn builder() -> io_uring::Builder {
+    let mut builder = io_uring::IoUring::builder();
+    builder.setup_single_issuer().setup_coop_taskrun().setup_defer_taskrun();
+    builder
+}
+
+/// Tries to make a ring with our flags and asks for the operations we use. The error says why not.
+pub fn probe(options: RingOptions) -> Result<(), String> {
+    use io_uring::opcode as op;
+    let ring = builder().build(options.entries).map_err(|error| match error.raw_os_error() {
+        Some(libc::ENOSYS) => "the kernel has no io_uring".to_string(),
+        Some(libc::EPERM) => "io_uring is forbidden here (seccomp or kernel.io_uring_disabled)".to_string(),
+        Some(libc::EINVAL) => "the kernel does not know DEFER_TASKRUN (Linux 6.1 or newer does)".to_string(),
+        Some(libc::ENOMEM) => "the locked-memory limit is too low for the ring".to_string(),
+        _ => format!("io_uring_setup: {error}"),
+    })?;
+    let mut probe = io_uring::Probe::new();
+    ring.submitter().register_probe(&mut probe).map_err(|error| format!("io_uring probe: {error}"))?;
+    let wanted = [
+        op::Accept::CODE,
+        op::AsyncCancel::CODE,
+        op::Close::CODE,
+        op::PollAdd::CODE,
+        op::Recv::CODE,
+        op::Send::CODE,
+        op::Timeout::CODE,
+    ];
+    match wanted.iter().find(|code| !probe.is_supported(**code)) {
+        Some(code) => Err(format!("the kernel's io_uring lacks operation {code}")),
+        None => Ok(()),
+    }
+}
+
+/// Builds the runtime on this thread and runs `main` to its end.
+pub fn run<F: Future>(driver: Driver, options: RingOptions, main: F) -> io::Result<F::Output> {
+    let main = async move {
+        deadline::start();
+        main.await
+    };
+    match driver {
+        Driver::IoUring => monoio::RuntimeBuilder::<monoio::IoUringDriver>::new()
+            .uring_builder(builder())
+            .with_entries(options.entries)
+            .enable_timer()
+            .build()
+            .map(|mut runtime| runtime.block_on(main)),
+        Driver::Epoll => monoio::RuntimeBuilder::<monoio::LegacyDriver>::new()
+            .with_entries(options.entries)
+            .enable_timer()
+            .build()
+            .map(|mut runtime| runtime.block_on(main)),
+    }
+}

@@ -1,0 +1,33 @@
+//! Accepting connections. The process binds; a shard only accepts.
+
+use crate::socket::{Socket, SocketOptions, set_buffers};
+use std::io;
+use std::mem::ManuallyDrop;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, FromRawFd};
+
+/// A listening socket of this shard.
+pub struct Listener {
+    inner: monoio::net::TcpListener,
+    options: SocketOptions,
+}
+
+impl Listener {
+    /// Takes over a bound, listening socket.
+    pub fn new(listener: std::net::TcpListener, options: SocketOptions) -> io::Result<Self> {
+        // epoll needs non-blocking sockets, the ring needs blocking ones.
+        listener.set_nonblocking(monoio::utils::is_legacy())?;
+        Ok(Self { inner: monoio::net::TcpListener::from_std(listener)?, options })
+    }
+
+    /// The next connection and its client's address.
+    pub async fn accept(&mut self) -> io::Result<(Socket, SocketAddr)> {
+        let (stream, peer) = self.inner.accept().await?;
+        // SAFETY: borrowed to set options; the stream keeps the descriptor.
+        let view = ManuallyDrop::new(unsafe { socket2::Socket::from_raw_fd(stream.as_raw_fd()) });
+        // Only fails for a connection that is gone already; the first read will say so.
+        let _ = view.set_tcp_nodelay(true);
+        set_buffers(&view, self.options);
+        Ok((Socket::new(stream), peer))
+    }
+}

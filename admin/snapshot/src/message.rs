@@ -24,6 +24,17 @@ pub enum ToAdmin {
         /// What to write.
         write: DocumentWrite,
     },
+    /// A module's `fetchUpstream` named a host that no service has; answered by [`ToShard::Resolved`].
+    Resolve {
+        /// Index of the shard.
+        shard: u16,
+        /// Chosen by the shard.
+        ticket: u64,
+        /// Host name, lower case.
+        host: String,
+        /// Port, copied into the addresses.
+        port: u16,
+    },
     /// What was counted since the last report.
     Report(Box<ShardReport>),
     /// Something worth a log line.
@@ -44,6 +55,13 @@ pub enum ToShard {
         ticket: u64,
         /// JSON text, or why not.
         outcome: Result<String, String>,
+    },
+    /// The outcome of a [`ToAdmin::Resolve`]: at least one address, or a sentence.
+    Resolved {
+        /// The shard's ticket.
+        ticket: u64,
+        /// Addresses in the resolver's order.
+        outcome: Result<Vec<std::net::SocketAddr>, String>,
     },
     /// Close the listener, finish what is in flight, then say [`ToAdmin::Drained`] and end.
     Drain,

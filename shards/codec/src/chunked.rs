@@ -267,3 +267,225 @@ fn is_forbidden(name: &[u8]) -> bool {
     ];
     FORBIDDEN.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden.as_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode;
+    use crate::{BodyDecoder, BodyFraming};
+    use proptest::prelude::*;
+
+    /// Content, whether the body is done, and how much of the input was left over.
+    type Outcome = Result<(Vec<u8>, bool, usize), Malformed>;
+
+    /// Decodes input that comes in pieces which end at `cuts`.
+    fn decode(decoder: &mut BodyDecoder, input: &[u8], cuts: &[usize]) -> Outcome {
+        let mut content = Vec::new();
+        let mut at = 0;
+        for end in cuts.iter().copied().chain([input.len()]) {
+            while !decoder.is_done() {
+                let decoded = decoder.decode(&input[at..end])?;
+                assert!(decoded.data.end <= decoded.consumed && decoded.done == decoder.is_done());
+                content.extend_from_slice(&input[at..end][decoded.data]);
+                at += decoded.consumed;
+                if decoded.consumed == 0 {
+                    break;
+                }
+            }
+        }
+        Ok((content, decoder.is_done(), input.len() - at))
+    }
+
+    fn chunked(input: &[u8], cuts: &[usize]) -> (Outcome, BodyDecoder) {
+        let mut decoder = BodyDecoder::new(BodyFraming::Chunked);
+        (decode(&mut decoder, input, cuts), decoder)
+    }
+
+    fn check(input: &str, want: Result<(&str, bool, usize), Malformed>) -> BodyDecoder {
+        let input = input.as_bytes();
+        let want = want.map(|(content, done, left)| (content.as_bytes().to_vec(), done, left));
+        let every_byte: Vec<_> = (0..input.len()).collect();
+        assert_eq!(chunked(input, &every_byte).0, want, "{:?} byte by byte", String::from_utf8_lossy(input));
+        let (got, decoder) = chunked(input, &[]);
+        assert_eq!(got, want, "{:?}", String::from_utf8_lossy(input));
+        decoder
+    }
+
+    #[test]
+    fn bodies() {
+        check("0\r\n\r\n", Ok(("", true, 0)));
+        check("5\r\nhello\r\n6\r\n world\r\n0\r\n\r\nGET", Ok(("hello world", true, 3)));
+        check("a\r\n0123456789\r\n000\r\n\r\n", Ok(("0123456789", true, 0)));
+        check("A\r\n0123456789\r\n", Ok(("0123456789", false, 0)));
+        check("0000000000000001\r\nx\r\n0\r\n\r\n", Ok(("x", true, 0)));
+        check("7fffffffffffffff\r\nx", Ok(("x", false, 0)));
+        check("2\r\n\r\n\r\n0\r\n\r\n", Ok(("\r\n", true, 0)));
+    }
+
+    #[test]
+    fn one_call_takes_a_whole_small_body() {
+        let mut decoder = BodyDecoder::new(BodyFraming::Chunked);
+        let decoded = decoder.decode(b"3\r\nabc\r\n0\r\n\r\nGET").unwrap();
+        assert_eq!(decoded, Decoded { consumed: 13, data: 3..6, done: true });
+    }
+
+    #[test]
+    fn extensions_are_checked_and_dropped() {
+        for ok in [
+            ";a",
+            ";a=b",
+            ";a=\"b\"",
+            ";a=\"\"",
+            ";a;b=c;d",
+            " ; a = b ; c",
+            "\t;a\t=\t\"b;\\\" \"",
+            ";a=\"\u{e9}\"",
+        ] {
+            check(&format!("1{ok}\r\nx\r\n0{ok}\r\n\r\n"), Ok(("x", true, 0)));
+        }
+        for bad in [
+            ";",
+            ";;",
+            ";=",
+            ";a=",
+            ";a=;",
+            ";a b",
+            "; ",
+            ";a ",
+            ";a=b ",
+            " ",
+            ";a=\"b",
+            ";a=\"b\"c",
+            ";a=\"\x01\"",
+            ";a=\"\\\x01\"",
+            ";a\0",
+            ";a=b=c",
+            " a",
+            ";(a)",
+            ";a,b",
+        ] {
+            let (got, _) = chunked(format!("1{bad}\r\nx\r\n0\r\n\r\n").as_bytes(), &[]);
+            assert_eq!(got, Err(Malformed::ChunkExtension), "{bad:?}");
+        }
+        let of = |len: usize| format!("1;{}\r\nx\r\n", "a".repeat(len - 2));
+        check(&(of(256) + "0\r\n\r\n"), Ok(("x", true, 0)));
+        check(&of(257), Err(Malformed::ChunkExtensionTooLong));
+        check(&(of(256).repeat(64) + "0\r\n\r\n"), Ok((&"x".repeat(64), true, 0)));
+        check(&(of(256).repeat(64) + "0;a"), Err(Malformed::ChunkExtensionTooLong));
+    }
+
+    #[test]
+    fn refusals() {
+        for bad in [
+            "\r\n",
+            " 1\r\n",
+            "x\r\n",
+            "-1\r\n",
+            "+1\r\n",
+            "0x1\r\n",
+            "1\n",
+            "1,\r\n",
+            "00000000000000001\r\n",
+            ";a\r\n",
+            "g",
+        ] {
+            check(bad, Err(Malformed::ChunkSize));
+        }
+        check("8000000000000000\r\n", Err(Malformed::ChunkSizeTooLarge));
+        check("ffffffffffffffff\r\n", Err(Malformed::ChunkSizeTooLarge));
+        check("1\rx", Err(Malformed::BareCr));
+        check("1;a\n", Err(Malformed::ChunkExtension));
+        check("1\r\nxy\r\n", Err(Malformed::ChunkEnd));
+        check("1\r\nx\n", Err(Malformed::ChunkEnd));
+        check("1\r\nx\rx", Err(Malformed::ChunkEnd));
+        check("1\r\nx0\r\n\r\n", Err(Malformed::ChunkEnd));
+        check("0\r\n\rx", Err(Malformed::BareCr));
+        check("0\r\n\n\r\n", Err(Malformed::BareLf));
+        check("0\r\na: b\n\r\n", Err(Malformed::BareLf));
+        check("0\r\na: b\rc\r\n\r\n", Err(Malformed::BareCr));
+        check("0\r\na\r\n\r\n", Err(Malformed::MissingColon));
+        check("0\r\n a: b\r\n\r\n", Err(Malformed::ObsFold));
+        check("0\r\na: b\r\n c\r\n\r\n", Err(Malformed::ObsFold));
+        check("0\r\na : b\r\n\r\n", Err(Malformed::SpaceBeforeColon));
+        check("0\r\n: b\r\n\r\n", Err(Malformed::EmptyFieldName));
+        check("0\r\na@: b\r\n\r\n", Err(Malformed::FieldName));
+        check("0\r\na: \0\r\n\r\n", Err(Malformed::FieldValue));
+        check("0\r\nx_forwarded_for: a\r\n\r\n", Err(Malformed::FieldAlias));
+        check(&format!("0\r\na: {}\r\n\r\n", "b".repeat(9000)), Err(Malformed::TrailersTooLarge));
+        check(&format!("0\r\n{}\r\n", "a: b\r\n".repeat(65)), Err(Malformed::TrailersTooLarge));
+    }
+
+    #[test]
+    fn trailers() {
+        let of = |section: &str, dropped: usize| {
+            let decoder = check(&format!("1\r\nx\r\n0\r\n{section}\r\n"), Ok(("x", true, 0)));
+            assert_eq!(decoder.dropped_trailers(), dropped, "{section:?}");
+            let shown = |(_, n, v): (_, &[u8], &[u8])| {
+                format!("{}={} ", String::from_utf8_lossy(n), String::from_utf8_lossy(v))
+            };
+            decoder.trailers().iter().map(shown).collect::<String>()
+        };
+        assert_eq!(of("", 0), "");
+        assert_eq!(of("Sum: 1\r\nGrpc-Status:  0 \r\n", 0), "Sum=1 Grpc-Status=0 ");
+        assert_eq!(of("Vary: *\r\nContent-Type: text/plain\r\nA:\r\n", 2), "A= ");
+        let bad = "Host: a\r\ncontent-length: 5\r\nTransfer-Encoding: chunked\r\nAuthorization: x\r\nX-Forwarded-For: y\r\na_b: c\r\n";
+        assert_eq!(of(bad, 6), "");
+        assert_eq!(of(&"a: b\r\n".repeat(64), 0).len(), 64 * 4);
+    }
+
+    #[test]
+    fn other_framings() {
+        let run = |framing, input: &[u8]| {
+            let mut decoder = BodyDecoder::new(framing);
+            let outcome = decode(&mut decoder, input, &[1]).unwrap();
+            (outcome.0.len(), outcome.1, outcome.2, decoder.remaining(), decoder.end_of_input())
+        };
+        assert_eq!(run(BodyFraming::None, b"abc"), (0, true, 3, Some(0), Ok(())));
+        assert_eq!(run(BodyFraming::Length(0), b"abc"), (0, true, 3, Some(0), Ok(())));
+        assert_eq!(run(BodyFraming::Length(2), b"abc"), (2, true, 1, Some(0), Ok(())));
+        assert_eq!(run(BodyFraming::Length(5), b"abc"), (3, false, 0, Some(2), Err(Malformed::Truncated)));
+        assert_eq!(run(BodyFraming::UntilClose, b"abc"), (3, false, 0, None, Ok(())));
+        assert_eq!(
+            run(BodyFraming::Chunked, b"1\r\nx\r\n0\r\n\r"),
+            (1, false, 0, None, Err(Malformed::Truncated))
+        );
+        let mut decoder = BodyDecoder::new(BodyFraming::UntilClose);
+        decoder.end_of_input().unwrap();
+        assert!(decoder.is_done() && decoder.decode(b"abc").unwrap().done && decoder.trailers().is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded(
+            pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..6),
+            trailer in prop::option::of("[a-z]{1,8}"),
+            mut cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..10),
+            tail in prop::collection::vec(any::<u8>(), 0..4),
+        ) {
+            let mut trailers = Fields::default();
+            if let Some(value) = &trailer {
+                trailers.add(b"sum", value.as_bytes()).unwrap();
+            }
+            let mut wire = Vec::new();
+            pieces.iter().for_each(|piece| encode::chunk(&mut wire, piece));
+            encode::last_chunk(&mut wire, Some(&trailers));
+            wire.extend_from_slice(&tail);
+            let mut cuts: Vec<_> = cuts.drain(..).map(|cut| cut.index(wire.len())).collect();
+            cuts.sort_unstable();
+            let (got, decoder) = chunked(&wire, &cuts);
+            prop_assert_eq!(got, Ok((pieces.concat(), true, tail.len())));
+            prop_assert_eq!(decoder.trailers().get(b"sum"), trailer.as_deref().map(str::as_bytes));
+        }
+
+        #[test]
+        fn cuts_do_not_matter(
+            input in "([0-9a-f]{1,2}|;a=b| |\"|\r\n|\r|\n|x|0\r\n\r\n|a: b){0,12}",
+            mut cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+        ) {
+            let input = input.as_bytes();
+            let mut cuts: Vec<_> = cuts.drain(..).map(|cut| cut.index(input.len() + 1)).collect();
+            cuts.sort_unstable();
+            prop_assert_eq!(chunked(input, &cuts).0, chunked(input, &[]).0);
+        }
+    }
+}

@@ -110,8 +110,10 @@ fn cut_line(bytes: &[u8]) -> (&[u8], &[u8]) {
     bytes.split_at(memchr::memchr(b'\n', bytes).map_or(bytes.len(), |lf| lf + 1))
 }
 
+/// Nothing is wrong with the end of the first line.
 fn ended_well(line: &[u8]) -> bool {
-    line.ends_with(b"\r\n") && !has_bare_cr(line)
+    let is_request = line.ends_with(b" HTTP/1.1\r\n") || line.ends_with(b" HTTP/1.0\r\n");
+    (is_request || line.starts_with(b"HTTP/1.") && line.ends_with(b"\r\n")) && !has_bare_cr(line)
 }
 
 /// A CR that is not the one of the CRLF at the end. The last byte of an incomplete line may still become one.

@@ -96,7 +96,7 @@ impl Search {
                 return Err(Malformed::BareLf);
             }
             if lf == self.line + 1 && self.lines > 0 {
-                return Ok(true);
+                return if lf < limits.head_bytes { Ok(true) } else { Err(Malformed::HeadTooLarge) };
             }
             if self.lines == 0 && lf + 1 - start > limits.line_bytes {
                 return Err(Malformed::LineTooLong);

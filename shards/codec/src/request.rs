@@ -63,8 +63,12 @@ impl RequestHead {
             return Ok(false);
         }
         let Some(line) = self.read_line_and_fields(input, start, limits)? else {
-            self.search.advance(input, start, limits)?;
-            return Ok(false);
+            // An end that httparse did not see cannot be one.
+            return if self.search.advance(input, start, limits)? {
+                Err(Malformed::RequestLine)
+            } else {
+                Ok(false)
+            };
         };
         self.fields.swap_in(input, line.end);
         self.version = line.version;
@@ -342,4 +346,304 @@ struct RequestLine {
     version: Version,
     /// The length of the head in the input.
     end: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FieldKind;
+
+    const LIMITS: HeadLimits = HeadLimits { line_bytes: 200, head_bytes: 1000, fields: 10 };
+
+    /// Parses a head that comes in one piece, and again byte by byte, and sees that both agree.
+    fn parse(input: &[u8]) -> Result<Option<(RequestHead, Vec<u8>)>, Malformed> {
+        let mut whole = RequestHead::default();
+        let mut rest = input.to_vec();
+        let at_once = whole.parse(&mut rest, &LIMITS);
+
+        let mut pieces = RequestHead::default();
+        let mut buffer = Vec::new();
+        let mut unread = input.iter();
+        let piecewise = loop {
+            match (pieces.parse(&mut buffer, &LIMITS), unread.next()) {
+                (Ok(false), Some(&byte)) => buffer.push(byte),
+                (done, _) => break done,
+            }
+        };
+        let shown = String::from_utf8_lossy(input);
+        match (at_once, piecewise) {
+            (Ok(true), Ok(true)) => assert_eq!(describe(&whole), describe(&pieces), "{shown:?}"),
+            // Piece by piece, what is wrong may show only at the end of the head, which is not there.
+            (Err(_), Ok(false)) => assert!(!shown.contains("\r\n\r\n"), "{shown:?}"),
+            (whole, pieces) => assert_eq!(whole.map_err(|_| ()), pieces.map_err(|_| ()), "{shown:?}"),
+        }
+        Ok(at_once?.then_some((whole, rest)))
+    }
+
+    fn describe(head: &RequestHead) -> String {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let fields: Vec<_> = head.fields.iter().map(|(_, n, v)| format!("{}={}", text(n), text(v))).collect();
+        format!(
+            "{} {}{} host {} {:?} {:?} keep {} size {} [{}]",
+            head.method(),
+            text(head.path()),
+            head.query().map(|q| format!("?{}", text(q))).unwrap_or_default(),
+            text(head.host()),
+            head.port(),
+            head.body(),
+            head.keep_alive(),
+            head.size(),
+            fields.join(" "),
+        )
+    }
+
+    fn accepts(input: &str, want: &str) {
+        let (head, rest) =
+            parse(input.as_bytes()).unwrap_or_else(|e| panic!("{input:?}: {e}")).expect("a whole head");
+        assert_eq!(describe(&head), want, "{input:?}");
+        assert!(rest.is_empty());
+    }
+
+    fn refuses(input: &str, want: Malformed) {
+        assert_eq!(parse(input.as_bytes()).err(), Some(want), "{input:?}");
+    }
+
+    #[test]
+    fn heads() {
+        accepts("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / host a None None keep true size 27 [Host=a]");
+        accepts(
+            "\r\nPOST /%61?b=%61 HTTP/1.1\r\nhOST:A.b.:8080\t\r\nX:\r\nY: \r\nContent-Length:  5 \r\n\r\n",
+            "POST /a?b=%61 host a.b Some(8080) Length(5) keep true size 77 [hOST=A.b.:8080 X= Y= Content-Length=5]",
+        );
+        accepts("GET / HTTP/1.0\r\n\r\n", "GET / host  None None keep false size 18 []");
+        accepts(
+            "GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n",
+            "GET / host a None None keep true size 51 [Host=a Connection=keep-alive]",
+        );
+        accepts(
+            "M-SEARCH /? HTTP/1.1\r\nHost: a\r\n\r\n",
+            "M-SEARCH /? host a None None keep true size 33 [Host=a]",
+        );
+        accepts(
+            "PUT /é HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n",
+            "PUT /é host a None Chunked keep true size 57 [Host=a Transfer-Encoding=Chunked]",
+        );
+    }
+
+    #[test]
+    fn target_forms() {
+        let host = |host: &str, target: &str| format!("{target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let check = |target: &str, in_host: &str, want: &str| {
+            let (head, _) = parse(host(in_host, target).as_bytes()).unwrap().unwrap();
+            assert!(describe(&head).starts_with(want), "{target} {in_host}: {}", describe(&head));
+            assert_eq!(head.authority(), in_host.as_bytes());
+        };
+        check("GET http://A", "a", "GET / host a None");
+        check("GET http://a/", "a:80", "GET / host a Some(80)");
+        check("GET https://a:443/b?c", "a.", "GET /b?c host a None");
+        check("GET http://a?b", "a", "GET /?b host a");
+        check("GET http://[::1]:8080/", "[0::1]:8080", "GET / host [::1] Some(8080)");
+        check("OPTIONS http://a:81", "a:81", "OPTIONS * host a");
+        check("OPTIONS http://a/", "a", "OPTIONS / host a");
+        check("OPTIONS http://a?b", "a", "OPTIONS /?b host a");
+        check("OPTIONS *", "a", "OPTIONS * host a");
+        check("CONNECT a:443", "a:443", "CONNECT / host a Some(443)");
+        check("CONNECT a:443", "a", "CONNECT / host a None");
+        let bad = |target: &str, in_host: &str, want| refuses(&host(in_host, target), want);
+        bad("GET http://a/", "b", Malformed::AuthorityMismatch);
+        bad("GET http://a:81/", "a", Malformed::AuthorityMismatch);
+        bad("GET https://a/", "a:80", Malformed::AuthorityMismatch);
+        bad("CONNECT a:443", "a:80", Malformed::AuthorityMismatch);
+        bad("CONNECT a", "a", Malformed::Port);
+        bad("GET http://u@a/", "a", Malformed::Userinfo);
+        bad("GET http://a:/", "a", Malformed::Port);
+        bad("GET http://a/../b", "a", Malformed::PathDotSegment);
+        bad("GET http://a%41/", "a", Malformed::Host);
+        bad("GET *", "a", Malformed::TargetForm);
+        bad("GET /a#b", "a", Malformed::Fragment);
+        accepts("GET http://A:1/b HTTP/1.0\r\n\r\n", "GET /b host a Some(1) None keep false size 29 []");
+    }
+
+    /// One case for each thing that httparse 1.10 lets through, and those that it refuses, by the rule they break.
+    #[test]
+    fn lines_are_strict() {
+        refuses("\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", Malformed::EmptyLines);
+        refuses("\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", Malformed::BareLf);
+        refuses("\r\n\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", Malformed::EmptyLines);
+        refuses("GET / HTTP/1.1\nHost: a\r\n\r\n", Malformed::BareLf);
+        refuses("GET / HTTP/1.1\r\nHost: a\n\r\n", Malformed::BareLf);
+        refuses("GET / HTTP/1.1\r\nHost: a \n\r\n", Malformed::BareLf);
+        refuses("GET / HTTP/1.1\r\nX:\nHost: a\r\n\r\n", Malformed::BareLf);
+        refuses("GET / HTTP/1.1\r\nX: \nHost: a\r\n\r\n", Malformed::BareLf);
+        refuses("GET / HTTP/1.1\r\nHost: a\r\n\n", Malformed::BareLf);
+        refuses("GET / HTTP/1.1\n\n", Malformed::BareLf);
+        refuses("GET / HTTP/1.1\rHost: a\r\n\r\n", Malformed::BareCr);
+        refuses("GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n", Malformed::BareCr);
+        refuses("GET / HTTP/1.1\r\nHost: a\r\r\n\r\n", Malformed::BareCr);
+        refuses("GET / HTTP/1.1\r\nHost: a\r\n\rZ", Malformed::BareCr);
+        refuses("GET / HTTP/1.1\r\n Host: a\r\n\r\n", Malformed::ObsFold);
+        refuses("GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n", Malformed::ObsFold);
+        refuses("GET / HTTP/1.1\r\nHost: a\r\n\tb: c\r\n\r\n", Malformed::ObsFold);
+        refuses("GET / HTTP/1.1\r\nHost : a\r\n\r\n", Malformed::SpaceBeforeColon);
+        refuses("GET / HTTP/1.1\r\nHost\t: a\r\n\r\n", Malformed::SpaceBeforeColon);
+        refuses("GET / HTTP/1.1\r\nHost\r\n\r\n", Malformed::MissingColon);
+        refuses("GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n", Malformed::EmptyFieldName);
+        for name in ["a b", "a@", "a\0", "(a)", "a\x0b", "\u{e9}", "a\"", "a/b"] {
+            refuses(&format!("GET / HTTP/1.1\r\nHost: a\r\n{name}: b\r\n\r\n"), Malformed::FieldName);
+        }
+        for value in ["\0", "a\x0bb", "a\x0c", "\x7f", "a\x01", "\x1b[0m"] {
+            refuses(&format!("GET / HTTP/1.1\r\nHost: a\r\nb: {value}\r\n\r\n"), Malformed::FieldValue);
+        }
+        refuses("GET / HTTP/1.1\r\nHost: a\r\nX_Forwarded_For: b\r\n\r\n", Malformed::FieldAlias);
+    }
+
+    #[test]
+    fn request_lines_are_strict() {
+        let check = |line: &str, want| refuses(&format!("{line}\r\nHost: a\r\n\r\n"), want);
+        check("GET  / HTTP/1.1", Malformed::RequestLine);
+        check("GET /  HTTP/1.1", Malformed::RequestLine);
+        check("GET / HTTP/1.1 ", Malformed::RequestLine);
+        check(" GET / HTTP/1.1", Malformed::RequestLine);
+        check("GET /", Malformed::RequestLine);
+        check("GET", Malformed::RequestLine);
+        check("GET\t/ HTTP/1.1", Malformed::Method);
+        check("G(T / HTTP/1.1", Malformed::Method);
+        check("GÉT / HTTP/1.1", Malformed::Method);
+        check("GET /a\tb HTTP/1.1", Malformed::TargetByte);
+        check("GET /a\x7f HTTP/1.1", Malformed::TargetByte);
+        check("GET /a\0 HTTP/1.1", Malformed::TargetByte);
+        check("GET /a b HTTP/1.1", Malformed::RequestLine);
+        check("GET / HTTP/2.0", Malformed::UnsupportedVersion);
+        check("GET / HTTP/1.2", Malformed::UnsupportedVersion);
+        check("GET / HTTP/0.9", Malformed::UnsupportedVersion);
+        check("PRI * HTTP/2.0", Malformed::UnsupportedVersion);
+        check("GET / HTTP/1.10", Malformed::Version);
+        check("GET / http/1.1", Malformed::Version);
+        check("GET / HTTP/1,1", Malformed::Version);
+        check("GET / HTTP/1.", Malformed::Version);
+        check("GET / ICE/1.0", Malformed::Version);
+        check("GET /%zz HTTP/1.1", Malformed::PathPercent);
+        check("GET /\\ HTTP/1.1", Malformed::PathBackslash);
+        assert_eq!(parse(b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n").err(), Some(Malformed::TargetByte));
+    }
+
+    #[test]
+    fn semantics() {
+        let check = |fields: &str, want| refuses(&format!("POST / HTTP/1.1\r\n{fields}\r\n\r\n"), want);
+        check("X: y", Malformed::MissingHost);
+        check("Host: a\r\nhost: a", Malformed::DuplicateHost);
+        check("Host:", Malformed::Host);
+        check("Host: a b", Malformed::Host);
+        check("Host: a, a", Malformed::Host);
+        check("Host: u@a", Malformed::Userinfo);
+        check("Host: a:99999", Malformed::Port);
+        check("Host: a\r\nContent-Length: 1, 1", Malformed::ContentLength);
+        check("Host: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked", Malformed::LengthAndCoding);
+        check("Host: a\r\nTransfer-Encoding: gzip, chunked", Malformed::UnknownTransferCoding);
+        check("Host: a\r\nExpect: 200-ok", Malformed::UnknownExpectation);
+        let upgrade = "Host: a\r\nConnection: upgrade\r\nUpgrade: websocket";
+        check(&format!("{upgrade}\r\nContent-Length: 1"), Malformed::UpgradeWithBody);
+        check(&format!("{upgrade}\r\nTransfer-Encoding: chunked"), Malformed::UpgradeWithBody);
+        refuses("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", Malformed::TransferEncodingInHttp10);
+        refuses("POST / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n", Malformed::DuplicateHost);
+    }
+
+    #[test]
+    fn wishes() {
+        let check = |version: &str, fields: &str, want: [bool; 3]| {
+            let input = format!("POST / HTTP/{version}\r\nHost: a\r\n{fields}\r\n\r\n");
+            let (head, _) = parse(input.as_bytes()).unwrap().unwrap();
+            assert_eq!([head.expects_continue(), head.wants_upgrade(), head.te_trailers()], want, "{fields}");
+        };
+        check("1.1", "Expect: 100-Continue\r\nContent-Length: 1", [true, false, false]);
+        check("1.1", "Expect: 100-continue\r\nContent-Length: 0", [false, false, false]);
+        check("1.1", "Expect: 100-continue", [false, false, false]);
+        check("1.0", "Expect: 100-continue\r\nContent-Length: 1", [false, false, false]);
+        check("1.0", "Expect: anything\r\nContent-Length: 1", [false, false, false]);
+        check("1.1", "Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0", [false, true, false]);
+        check("1.0", "Connection: Upgrade\r\nUpgrade: websocket", [false, false, false]);
+        check("1.1", "Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 7", [false, false, false]);
+        check("1.1", "TE: deflate;q=0.5, Trailers", [false, false, true]);
+    }
+
+    #[test]
+    fn limits() {
+        let check = |line: usize, field: usize, fields: usize, want: Result<(), Malformed>| {
+            let mut input = format!("GET /{} HTTP/1.1\r\nHost: a\r\n", "x".repeat(line - 16)).into_bytes();
+            for _ in 1..fields {
+                input.extend_from_slice(format!("a: {}\r\n", "x".repeat(field - 5)).as_bytes());
+            }
+            input.extend_from_slice(b"\r\n");
+            assert_eq!(parse(&input).map(|head| assert!(head.is_some())), want, "{line} {field} {fields}");
+        };
+        check(200, 10, 10, Ok(()));
+        check(201, 10, 10, Err(Malformed::LineTooLong));
+        check(16, 10, 11, Err(Malformed::TooManyFields));
+        // 16 for the line, 9 for Host, 2 for the end.
+        check(16, 973, 2, Ok(()));
+        check(16, 974, 2, Err(Malformed::HeadTooLarge));
+        let endless = [b"GET /".as_slice(), &[b'a'; 300]].concat();
+        assert_eq!(parse(&endless).err(), Some(Malformed::LineTooLong));
+        let endless = [b"GET / HTTP/1.1\r\nHost: a\r\nb: ".as_slice(), &[b'a'; 1000]].concat();
+        assert_eq!(parse(&endless).err(), Some(Malformed::HeadTooLarge));
+    }
+
+    #[test]
+    fn what_follows_the_head_stays() {
+        let mut head = RequestHead::default();
+        let mut input = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: b\r\n\r\nGET".to_vec();
+        for want in ["/a", "/b"] {
+            assert_eq!(head.parse(&mut input, &LIMITS), Ok(true));
+            assert_eq!(head.path(), want.as_bytes());
+        }
+        assert_eq!(input, b"GET");
+        assert_eq!(head.parse(&mut input, &LIMITS), Ok(false));
+        input.extend_from_slice(b" /c HTTP/1.1\r\nHost: c\r\n\r\n");
+        assert_eq!(head.parse(&mut input, &LIMITS), Ok(true));
+        assert_eq!((head.path(), head.host()), (&b"/c"[..], &b"c"[..]));
+    }
+
+    #[test]
+    fn a_head_in_one_piece_is_swapped_not_copied() {
+        let mut head = RequestHead::default();
+        let mut input = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".to_vec();
+        let at = input.as_ptr();
+        assert_eq!(head.parse(&mut input, &LIMITS), Ok(true));
+        assert_eq!(head.fields.bytes.as_ptr(), at);
+        assert!(head.fields.get(b"host").is_some_and(|host| host.as_ptr() as usize - at as usize == 22));
+    }
+
+    #[test]
+    fn changes() {
+        let (mut head, _) = parse(b"GET /a?b HTTP/1.1\r\nHost: A\r\nX: y\r\n\r\n").unwrap().unwrap();
+        head.set_path(b"/%63%2f").unwrap();
+        assert_eq!((head.path(), head.path_flags().encoded_slash), (&b"/c%2F"[..], true));
+        assert_eq!(head.set_path(b"/../x"), Err(Malformed::PathDotSegment));
+        assert_eq!(head.set_path(b"/a?b"), Err(Malformed::PathByte));
+        assert_eq!(head.path(), b"/c%2F");
+        head.set_query(Some(b"x=1")).unwrap();
+        assert_eq!(head.set_query(Some(b"x y")), Err(Malformed::TargetByte));
+        assert_eq!(head.set_query(Some(b"x\r\n")), Err(Malformed::TargetByte));
+        assert_eq!(head.set_query(Some(b"x#")), Err(Malformed::Fragment));
+        assert_eq!(head.query(), Some(&b"x=1"[..]));
+        head.set_query(None).unwrap();
+        head.set_authority(b"B:81").unwrap();
+        assert_eq!(head.set_authority(b"b c"), Err(Malformed::Host));
+        head.set_method(Method::PUT);
+        head.fields.set(b"x", b"a value longer than it was").unwrap();
+        head.fields.clear();
+        assert_eq!(describe(&head), "PUT /c%2F host b Some(81) None keep true size 36 []");
+        assert_eq!(head.authority(), b"B:81");
+    }
+
+    #[test]
+    fn kinds_are_decided_while_parsing() {
+        let (head, _) =
+            parse(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: x\r\nX: 1\r\ny_z: 2\r\n\r\n").unwrap().unwrap();
+        let kinds: Vec<_> = head.fields.iter().map(|(kind, ..)| kind).collect();
+        assert_eq!(
+            kinds,
+            [FieldKind::Host, FieldKind::Connection, FieldKind::ConnectionOption, FieldKind::Underscore]
+        );
+    }
 }

@@ -68,8 +68,12 @@ impl ResponseHead {
             return Ok(false);
         }
         let Some(end) = self.read_line_and_fields(input, limits)? else {
-            self.search.advance(input, 0, limits)?;
-            return Ok(false);
+            // An end that httparse did not see cannot be one.
+            return if self.search.advance(input, 0, limits)? {
+                Err(Malformed::StatusLine)
+            } else {
+                Ok(false)
+            };
         };
         self.fields.swap_in(input, end);
         self.size = end;
@@ -162,5 +166,135 @@ fn framing(status: u16, request_method: &Method, facts: &Facts) -> Result<BodyFr
         200..300 if *request_method == Method::CONNECT => Ok(BodyFraming::None),
         _ if *request_method == Method::HEAD => Ok(BodyFraming::None),
         _ => Ok(facts.framing().unwrap_or(BodyFraming::UntilClose)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: HeadLimits = HeadLimits { line_bytes: 100, head_bytes: 500, fields: 5 };
+
+    /// Parses a head that comes in one piece, and again byte by byte, and sees that both agree.
+    fn parse(input: &[u8], method: &Method) -> Result<Option<ResponseHead>, Malformed> {
+        let mut whole = ResponseHead::default();
+        let at_once = whole.parse(&mut input.to_vec(), &LIMITS, method);
+        let mut pieces = ResponseHead::default();
+        let mut buffer = Vec::new();
+        let mut unread = input.iter();
+        let piecewise = loop {
+            match (pieces.parse(&mut buffer, &LIMITS, method), unread.next()) {
+                (Ok(false), Some(&byte)) => buffer.push(byte),
+                (done, _) => break done,
+            }
+        };
+        assert_eq!(
+            at_once.map_err(|_| ()),
+            piecewise.map_err(|_| ()),
+            "{:?}",
+            String::from_utf8_lossy(input)
+        );
+        if at_once == Ok(true) {
+            assert_eq!(describe(&whole), describe(&pieces));
+        }
+        Ok(at_once?.then_some(whole))
+    }
+
+    fn describe(head: &ResponseHead) -> String {
+        let reason = String::from_utf8_lossy(head.reason());
+        format!("{} {:?} {:?} {:?} {}", head.status(), reason, head.version(), head.body(), head.keep_alive())
+    }
+
+    #[test]
+    fn heads() {
+        let check = |input: &str, want: &str| {
+            let head = parse(input.as_bytes(), &Method::GET).unwrap().unwrap();
+            assert_eq!(describe(&head), want, "{input:?}");
+        };
+        check("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", r#"200 "OK" Http11 Length(5) true"#);
+        check("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", r#"200 "OK" Http11 Chunked true"#);
+        check("HTTP/1.1 200 \r\n\r\n", r#"200 "" Http11 UntilClose false"#);
+        check("HTTP/1.1 200\r\n\r\n", r#"200 "" Http11 UntilClose false"#);
+        check("HTTP/1.1 200 Très  bien \r\n\r\n", r#"200 "Très  bien " Http11 UntilClose false"#);
+        check("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", r#"200 "OK" Http10 Length(0) false"#);
+        check(
+            "HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: Keep-Alive\r\n\r\n",
+            r#"200 "OK" Http10 Length(0) true"#,
+        );
+        check(
+            "HTTP/1.1 204 x\r\nContent-Length: 5\r\nConnection: close\r\n\r\n",
+            r#"204 "x" Http11 None false"#,
+        );
+        check("HTTP/1.1 100 Continue\r\n\r\n", r#"100 "Continue" Http11 None true"#);
+        check("HTTP/1.1 999 x\r\nContent-Length: 5\r\n\r\n", r#"999 "x" Http11 Length(5) true"#);
+    }
+
+    #[test]
+    fn the_method_decides_about_the_body() {
+        let check = |method: Method, status: u16, want: BodyFraming| {
+            for field in ["Content-Length: 5", "Transfer-Encoding: chunked"] {
+                let input = format!("HTTP/1.1 {status} x\r\n{field}\r\n\r\n");
+                let head = parse(input.as_bytes(), &method).unwrap().unwrap();
+                let framed =
+                    if field.starts_with('T') { BodyFraming::Chunked } else { BodyFraming::Length(5) };
+                let want = if want == BodyFraming::UntilClose { framed } else { want };
+                assert_eq!(head.body(), want, "{method} {status}");
+                assert!(head.keep_alive());
+            }
+        };
+        check(Method::GET, 200, BodyFraming::UntilClose);
+        check(Method::HEAD, 200, BodyFraming::None);
+        check(Method::HEAD, 404, BodyFraming::None);
+        check(Method::GET, 304, BodyFraming::None);
+        check(Method::CONNECT, 200, BodyFraming::None);
+        check(Method::CONNECT, 407, BodyFraming::UntilClose);
+    }
+
+    #[test]
+    fn refusals() {
+        let check = |input: &str, want: Malformed| {
+            assert_eq!(parse(input.as_bytes(), &Method::GET).err(), Some(want), "{input:?}");
+        };
+        check("\r\nHTTP/1.1 200 OK\r\n\r\n", Malformed::EmptyLines);
+        check("\nHTTP/1.1 200 OK\r\n\r\n", Malformed::EmptyLines);
+        check("HTTP/1.1 200 OK\n\n", Malformed::BareLf);
+        check("HTTP/1.1 200\n\r\n", Malformed::BareLf);
+        check("HTTP/1.1 200 OK\r\nA: b\n\r\n", Malformed::BareLf);
+        check("HTTP/1.1 200 OK\r\nA: b\r\n\n", Malformed::BareLf);
+        check("HTTP/1.1 200 O\rK\r\n\r\n", Malformed::BareCr);
+        check("HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", Malformed::ObsFold);
+        check("HTTP/1.1 200 OK\r\nA : b\r\n\r\n", Malformed::SpaceBeforeColon);
+        check("HTTP/1.1 200 O\0K\r\n\r\n", Malformed::StatusLine);
+        check("HTTP/1.1  200 OK\r\n\r\n", Malformed::StatusLine);
+        check("HTTP/1.1 20 OK\r\n\r\n", Malformed::StatusLine);
+        check("HTTP/1.1 2000 OK\r\n\r\n", Malformed::StatusLine);
+        check("HTTP/1.1 099 OK\r\n\r\n", Malformed::Status);
+        check("HTTP/2.0 200 OK\r\n\r\n", Malformed::UnsupportedVersion);
+        check("HTTP/2 200 OK\r\n\r\n", Malformed::Version);
+        check("ICY 200 OK\r\n\r\n", Malformed::Version);
+        check("<html>\r\n\r\n", Malformed::Version);
+        check(
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n",
+            Malformed::DuplicateContentLength,
+        );
+        check("HTTP/1.1 200 OK\r\nContent-Length: 5,5\r\n\r\n", Malformed::ContentLength);
+        check(
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+            Malformed::LengthAndCoding,
+        );
+        check("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", Malformed::UnknownTransferCoding);
+        check("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", Malformed::TransferEncodingInHttp10);
+        check("HTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\n\r\n", Malformed::TransferEncodingWithoutBody);
+        check("HTTP/1.1 101 x\r\nTransfer-Encoding: chunked\r\n\r\n", Malformed::TransferEncodingWithoutBody);
+        check(&format!("HTTP/1.1 200 {}\r\n\r\n", "x".repeat(86)), Malformed::LineTooLong);
+        check(&format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\n", "x".repeat(500)), Malformed::HeadTooLarge);
+        check(&format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(6)), Malformed::TooManyFields);
+    }
+
+    #[test]
+    fn a_status_that_is_set_has_the_standard_reason() {
+        let mut head = parse(b"HTTP/1.1 200 Fine\r\n\r\n", &Method::GET).unwrap().unwrap();
+        head.set_status(404);
+        assert_eq!((head.status(), head.reason()), (404, &b""[..]));
     }
 }

@@ -103,7 +103,7 @@ mod tests {
         check("GET", "http://a/@", Ok("false a /@ "));
         check("OPTIONS", "*", Ok("asterisk"));
         check("OPTIONS", "*?a", Err(Malformed::TargetForm));
-        for bad in ["*", "a", "a:80", "http:/a", "?a", "#", "mailto:a", "..", "\\", "a/b://c"] {
+        for bad in ["*", "a", "a:80", "http:/a", "?a", "#", "mailto:a", "..", "\\"] {
             check("GET", bad, Err(Malformed::TargetForm));
         }
         check("CONNECT", "a:80", Ok("authority"));

@@ -3,4 +3,6 @@
 
 pub mod change;
 pub mod invalid;
+pub mod raft;
+pub mod resource;
 pub mod store;

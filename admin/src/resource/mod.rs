@@ -1,0 +1,55 @@
+//! Resources as users write them, and the way in: strict JSON, known keys of both DGate versions, the JSON Schema of the
+//! struct, the rules of the resource itself, and the rules among resources. Everything that is wrong is said at once.
+//! Nothing here resolves, compiles into a snapshot, or knows HTTP.
+
+mod collection;
+mod document;
+mod document_schema;
+mod domain;
+mod fault;
+mod hidden;
+mod module;
+mod name;
+mod namespace;
+mod normalise;
+mod parse;
+mod route;
+mod secret;
+mod service;
+mod strict_json;
+mod timespan;
+mod url;
+
+pub use collection::{Collection, CollectionType, Visibility};
+pub use document::Document;
+pub use document_schema::{DocumentSchema, compile as compile_document_schema};
+pub use domain::Domain;
+pub use hidden::Hidden;
+pub use module::{Module, ModuleType};
+pub use name::{MAX_ID, MAX_NAME, is_name};
+pub use namespace::{DEFAULT as DEFAULT_NAMESPACE, Namespace};
+pub use parse::{Parsed, parse, public_form, schema_of};
+pub use route::Route;
+pub use secret::Secret;
+pub use service::Service;
+pub use strict_json::parse as parse_json;
+pub use timespan::Timespan;
+pub use url::{UpstreamUrl, parse as parse_url};
+
+use crate::change::{Key, Kind};
+use crate::invalid::Invalid;
+
+/// What the eight structs have in common. The stored value of a resource is its serialised form.
+pub trait Resource: serde::Serialize + serde::de::DeserializeOwned + schemars::JsonSchema {
+    /// Which kind it is.
+    const KIND: Kind;
+
+    /// What names it.
+    fn key(&self) -> Key;
+
+    /// Pushes every fault that the resource has by itself.
+    fn check(&self, faults: &mut Vec<Invalid>);
+
+    /// Brings a checked resource into its canonical form.
+    fn settle(&mut self) {}
+}

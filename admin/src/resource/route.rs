@@ -1,0 +1,99 @@
+//! A route as it was written: which requests it takes and what answers them. Patterns are only checked here; they are
+//! matched by what the snapshot makes of them.
+
+use super::{Resource, name};
+use crate::change::{Key, Kind};
+use crate::invalid::Invalid;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tidegate_snapshot::PathPattern;
+
+/// Paths and methods, and the service or modules that answer them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Route {
+    /// Unique name within the namespace.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Path patterns: literal segments, `{name}`, `{name:regex}`, a trailing `*` for the rest; at least one.
+    #[schemars(length(min = 1, max = 256))]
+    pub paths: Vec<String>,
+    /// Methods; `["*"]` means any.
+    #[schemars(length(min = 1, max = 64))]
+    pub methods: Vec<String>,
+    /// Send the client's Host upstream.
+    #[serde(default)]
+    pub preserve_host: bool,
+    /// Remove what stands before the pattern's rest.
+    #[serde(default)]
+    pub strip_path: bool,
+    /// Name of the service; a route without one answers through its modules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Names of modules; the first is the entry.
+    #[serde(default)]
+    #[schemars(length(max = 64))]
+    pub modules: Vec<String>,
+    /// Largest request body in bytes; the gateway's default when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_body_bytes: Option<u64>,
+    /// Accept and forward `%2F` in the path.
+    #[serde(default)]
+    pub allow_encoded_slash: bool,
+    /// Free labels.
+    #[serde(default)]
+    pub tags: Vec<String>,
+}
+
+/// A token of RFC 9110 section 5.6.2, which is what a method is (section 9.1).
+fn is_token(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 64
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'+-.^_`|~".contains(&b))
+}
+
+impl Resource for Route {
+    const KIND: Kind = Kind::Route;
+
+    fn key(&self) -> Key {
+        name::key(Self::KIND, &self.namespace, &self.name)
+    }
+
+    fn check(&self, faults: &mut Vec<Invalid>) {
+        name::check("name", &self.name, faults);
+        name::check("namespace", &self.namespace, faults);
+        name::check_tags(&self.tags, faults);
+        for (at, path) in self.paths.iter().enumerate() {
+            if path.len() > 4096 {
+                faults.push(Invalid::new(format!("paths[{at}]"), "is longer than 4096 bytes"));
+            } else if let Err(error) = path.parse::<PathPattern>() {
+                faults.push(Invalid::new(format!("paths[{at}]"), error.to_string()));
+            } else if self.paths[..at].contains(path) {
+                faults.push(Invalid::new(format!("paths[{at}]"), "this path stands twice"));
+            }
+        }
+        for (at, method) in self.methods.iter().enumerate() {
+            let why = match method.as_str() {
+                "*" if self.methods.len() > 1 => "'*' means any method and stands alone",
+                "*" => continue,
+                "CONNECT" => "CONNECT asks for a tunnel, which a gateway does not open",
+                method if !is_token(method) => "is not a method: write it like 'GET' or 'PATCH'",
+                _ if self.methods[..at].contains(method) => "this method stands twice",
+                _ => continue,
+            };
+            faults.push(Invalid::new(format!("methods[{at}]"), why));
+        }
+        if let Some(service) = &self.service {
+            name::check("service", service, faults);
+        } else if self.modules.is_empty() {
+            faults.push(Invalid::new("service", "a route needs a service or modules to answer its requests"));
+        }
+        for (at, module) in self.modules.iter().enumerate() {
+            name::check(&format!("modules[{at}]"), module, faults);
+            if self.modules[..at].contains(module) {
+                faults.push(Invalid::new(format!("modules[{at}]"), "this module stands twice"));
+            }
+        }
+    }
+}

@@ -212,6 +212,7 @@ impl Fields {
     /// [`Malformed::BareLf`], [`Malformed::FieldAlias`].
     pub(crate) fn load(&mut self, input: &[u8], parsed: &[httparse::Header<'_>]) -> Result<(), Malformed> {
         self.list.clear();
+        self.list.reserve(parsed.len());
         for header in parsed {
             let name = Span::within(input, header.name.as_bytes());
             let value = Span::within(input, header.value);

@@ -104,47 +104,53 @@ impl FieldKind {
 fn known(name: &[u8]) -> Option<FieldKind> {
     use FieldKind::*;
     let first = *name.first()? | 0x20;
-    // At most three names share a length and a first letter.
-    let candidates: &[(&str, FieldKind)] = match (name.len(), first) {
-        (2, b't') => &[("te", Te)],
-        (3, b'v') => &[("via", Via)],
-        (4, b'h') => &[("host", Host)],
-        (4, b'd') => &[("date", Date)],
-        (6, b'c') => &[("cookie", Cookie)],
-        (6, b'e') => &[("expect", Expect)],
-        (6, b'o') => &[("origin", Origin)],
-        (6, b's') => &[("server", Server)],
-        (7, b't') => &[("trailer", Trailer)],
-        (7, b'u') => &[("upgrade", Upgrade)],
-        (9, b'f') => &[("forwarded", Forwarded)],
-        (9, b'x') => &[("x-real-ip", XRealIp)],
-        (10, b'c') => &[("connection", Connection)],
-        (10, b'k') => &[("keep-alive", KeepAlive)],
-        (10, b's') => &[("set-cookie", SetCookie)],
-        (12, b'c') => &[("content-type", ContentType)],
-        (13, b'a') => &[("authorization", Authorization)],
-        (13, b'c') => &[("cache-control", CacheControl)],
-        (14, b'c') => &[("content-length", ContentLength)],
-        (14, b'h') => &[("http2-settings", Http2Settings)],
-        (15, b'x') => &[("x-forwarded-for", XForwardedFor)],
-        (16, b'c') => &[("content-encoding", ContentEncoding)],
-        (16, b'p') => &[("proxy-connection", ProxyConnection)],
-        (16, b'x') => &[("x-forwarded-host", XForwardedHost), ("x-forwarded-port", XForwardedPort)],
-        (17, b't') => &[("transfer-encoding", TransferEncoding)],
-        (17, b'x') => &[("x-forwarded-proto", XForwardedProto)],
-        (18, b'p') => &[("proxy-authenticate", ProxyAuthenticate)],
-        (18, b'x') => &[("x-forwarded-prefix", XForwardedPrefix)],
-        (19, b'p') => &[("proxy-authorization", ProxyAuthorization)],
-        _ => &[],
-    };
-    for (candidate, kind) in candidates {
-        if name.eq_ignore_ascii_case(candidate.as_bytes()) {
-            return Some(*kind);
-        }
+    // At most two names share a length and a first letter, so this compares once or twice.
+    Some(match (name.len(), first) {
+        (2, b't') if is(name, b"te") => Te,
+        (3, b'v') if is(name, b"via") => Via,
+        (4, b'h') if is(name, b"host") => Host,
+        (4, b'd') if is(name, b"date") => Date,
+        (6, b'c') if is(name, b"cookie") => Cookie,
+        (6, b'e') if is(name, b"expect") => Expect,
+        (6, b'o') if is(name, b"origin") => Origin,
+        (6, b's') if is(name, b"server") => Server,
+        (7, b't') if is(name, b"trailer") => Trailer,
+        (7, b'u') if is(name, b"upgrade") => Upgrade,
+        (9, b'f') if is(name, b"forwarded") => Forwarded,
+        (9, b'x') if is(name, b"x-real-ip") => XRealIp,
+        (10, b'c') if is(name, b"connection") => Connection,
+        (10, b'k') if is(name, b"keep-alive") => KeepAlive,
+        (10, b's') if is(name, b"set-cookie") => SetCookie,
+        (12, b'c') if is(name, b"content-type") => ContentType,
+        (13, b'a') if is(name, b"authorization") => Authorization,
+        (13, b'c') if is(name, b"cache-control") => CacheControl,
+        (14, b'c') if is(name, b"content-length") => ContentLength,
+        (14, b'h') if is(name, b"http2-settings") => Http2Settings,
+        (15, b'x') if is(name, b"x-forwarded-for") => XForwardedFor,
+        (16, b'c') if is(name, b"content-encoding") => ContentEncoding,
+        (16, b'p') if is(name, b"proxy-connection") => ProxyConnection,
+        (16, b'x') if is(name, b"x-forwarded-host") => XForwardedHost,
+        (16, b'x') if is(name, b"x-forwarded-port") => XForwardedPort,
+        (17, b't') if is(name, b"transfer-encoding") => TransferEncoding,
+        (17, b'x') if is(name, b"x-forwarded-proto") => XForwardedProto,
+        (18, b'p') if is(name, b"proxy-authenticate") => ProxyAuthenticate,
+        (18, b'x') if is(name, b"x-forwarded-prefix") => XForwardedPrefix,
+        (19, b'p') if is(name, b"proxy-authorization") => ProxyAuthorization,
+        (12.., b'x') if is(&name[..12], b"x-forwarded-") => XForwardedOther,
+        _ => return None,
+    })
+}
+
+/// Compares a token with a name in lower case. Setting 0x20 lowers letters; of all token characters nothing else turns into a
+/// letter, a digit or a dash by it. With the length known there is no loop left.
+#[inline(always)]
+fn is<const N: usize>(name: &[u8], lower: &[u8; N]) -> bool {
+    let Ok(name) = <&[u8; N]>::try_from(name) else { return false };
+    let mut difference = 0;
+    for at in 0..N {
+        difference |= (name[at] | 0x20) ^ lower[at];
     }
-    let family = b"x-forwarded-";
-    (first == b'x' && name.len() >= family.len() && name[..family.len()].eq_ignore_ascii_case(family))
-        .then_some(XForwardedOther)
+    difference == 0
 }
 
 /// Eight bytes at a time: this is asked of every name that is not a known one.
@@ -175,6 +181,16 @@ fn is_alias(name: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lowering_a_token_confuses_nothing() {
+        for byte in (0..=255u8).filter(|&b| crate::grammar::is_tchar(b)) {
+            let lowered = byte | 0x20;
+            if lowered.is_ascii_lowercase() || lowered.is_ascii_digit() || lowered == b'-' {
+                assert_eq!(lowered, byte.to_ascii_lowercase());
+            }
+        }
+    }
 
     #[test]
     fn names() {

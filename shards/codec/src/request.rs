@@ -42,18 +42,28 @@ impl RequestHead {
     /// before the request line is passed over (RFC 9112 section 2.2).
     ///
     /// # Errors
-    /// Whatever the head breaks; the connection is answered and closed. `self` and `input` are then good for nothing but reuse.
+    /// Whatever the head breaks; the connection is answered and closed. `self` is then [`reset`](RequestHead::reset), and what is
+    /// left of `input` means nothing.
     pub fn parse(&mut self, input: &mut Vec<u8>, limits: &HeadLimits) -> Result<bool, Malformed> {
         match self.try_parse(input, &limits.bounded()) {
             Ok(false) => Ok(false),
             done => {
                 self.search = Search::default();
                 if done.is_err() {
-                    self.fields.clear();
+                    self.reset();
                 }
                 done
             }
         }
+    }
+
+    /// Forgets what was parsed, and how far the search for the end of a head has come: for a head that is kept for another
+    /// connection. Path, query, host and authority are empty then, until a head has been parsed.
+    pub fn reset(&mut self) {
+        self.fields.clear();
+        self.search = Search::default();
+        (self.path, self.query, self.flags) = (Span::default(), None, PathFlags::default());
+        (self.authority, self.host, self.port) = (Span::default(), Span::default(), None);
     }
 
     fn try_parse(&mut self, input: &mut Vec<u8>, limits: &HeadLimits) -> Result<bool, Malformed> {
@@ -586,6 +596,21 @@ mod tests {
         assert_eq!(parse(&endless).err(), Some(Malformed::LineTooLong));
         let endless = [b"GET / HTTP/1.1\r\nHost: a\r\nb: ".as_slice(), &[b'a'; 1000]].concat();
         assert_eq!(parse(&endless).err(), Some(Malformed::HeadTooLarge));
+    }
+
+    #[test]
+    fn a_refused_head_leaves_nothing_behind() {
+        let mut head = RequestHead::default();
+        let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(100));
+        assert_eq!(head.parse(&mut long.into_bytes(), &LIMITS), Ok(true));
+        let bad = b"GET /../ HTTP/1.1\r\nHost: a\r\n\r\n";
+        assert_eq!(head.parse(&mut bad.to_vec(), &LIMITS), Err(Malformed::PathDotSegment));
+        assert!(head.path().is_empty() && head.query().is_none() && head.host().is_empty());
+        assert!(head.authority().is_empty() && head.fields.is_empty());
+        assert_eq!(head.parse(&mut b"GET /a HTTP".to_vec(), &LIMITS), Ok(false));
+        head.reset();
+        assert_eq!(head.parse(&mut b"GET /b HTTP/1.1\r\nHost: b\r\n\r\n".to_vec(), &LIMITS), Ok(true));
+        assert_eq!(head.path(), b"/b");
     }
 
     #[test]

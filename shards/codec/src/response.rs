@@ -46,11 +46,19 @@ impl ResponseHead {
             done => {
                 self.search = Search::default();
                 if done.is_err() {
-                    self.fields.clear();
+                    self.reset();
                 }
                 done
             }
         }
+    }
+
+    /// Forgets what was parsed, and how far the search for the end of a head has come: for a head that is kept for another
+    /// connection.
+    pub fn reset(&mut self) {
+        self.fields.clear();
+        self.search = Search::default();
+        self.reason = Span::default();
     }
 
     fn try_parse(

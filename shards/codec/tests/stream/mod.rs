@@ -35,10 +35,14 @@ pub enum End {
 pub fn requests(input: &[u8], cuts: &[usize]) -> (Vec<Message>, End) {
     let mut head = RequestHead::default();
     read(input, cuts, |buffer| {
-        if !head.parse(buffer, &LIMITS)? {
-            return Ok(None);
+        match head.parse(buffer, &LIMITS) {
+            Ok(true) => check_request(&head),
+            Ok(false) => return Ok(None),
+            Err(malformed) => {
+                assert!(head.path().is_empty() && head.host().is_empty() && head.fields.is_empty());
+                return Err(malformed);
+            }
         }
-        check_request(&head);
         let text = |bytes: &[u8]| format!("{:?}", String::from_utf8_lossy(bytes));
         let about = format!(
             "{} {} {:?} {} {:?}",
@@ -62,8 +66,13 @@ pub fn requests(input: &[u8], cuts: &[usize]) -> (Vec<Message>, End) {
 pub fn responses(input: &[u8], cuts: &[usize], method: &http::Method) -> (Vec<Message>, End) {
     let mut head = ResponseHead::default();
     read(input, cuts, |buffer| {
-        if !head.parse(buffer, &LIMITS, method)? {
-            return Ok(None);
+        match head.parse(buffer, &LIMITS, method) {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(malformed) => {
+                assert!(head.reason().is_empty() && head.fields.is_empty());
+                return Err(malformed);
+            }
         }
         assert!((100..=999).contains(&head.status()));
         let about = format!("{} {:?}", head.status(), String::from_utf8_lossy(head.reason()));

@@ -1,1 +1,35 @@
-//! The client commands of the `tidegate` binary. They know the admin API and nothing of the gateway's inside.
+//! The client commands of the `tidegate` binary: `tidegate RESOURCE ACTION key=value…`, `status`, `changelog` and
+//! `cluster`. They know the admin API and nothing of the gateway's inside, and never import another package of the
+//! house. The syntax is that of `dgate-cli` 1 and 2; where the two contradict each other, version 1 wins.
+//!
+//! Exit codes: 0 it worked, 1 the gateway refused or is not ready, 2 the command line is wrong, 3 the gateway could
+//! not be reached.
+
+mod address;
+mod answer;
+mod closest;
+mod command;
+mod failure;
+mod field;
+mod follow;
+mod help;
+mod kinds;
+mod options;
+mod properties;
+mod request;
+mod run;
+mod status;
+mod table;
+mod terminal;
+mod value;
+mod wire;
+
+pub use command::Client;
+pub use field::{Field, FieldType, Kind};
+pub use options::{Options, Output};
+pub use run::run;
+
+/// The kinds of resources and their fields: the one table that drives parsing, help and columns.
+pub fn fields() -> &'static [Kind] {
+    kinds::KINDS
+}

@@ -1,0 +1,121 @@
+//! Runs a client command: settings, request, answer, output, exit code. The only place that knows the process's
+//! streams and environment; everything below it gets them handed in.
+
+use crate::answer;
+use crate::command::{Action, Client, Task};
+use crate::failure::{Exit, Failure};
+use crate::options::{Options, Output, Settings};
+use crate::request::{self, Request};
+use crate::status;
+use crate::table::Style;
+use crate::terminal;
+use crate::wire::Wire;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+/// Runs a command with the flags that stood before it, prints what it gave, and answers the process's exit code.
+pub fn run(options: &Options, client: Client) -> ExitCode {
+    let env = |name: &str| std::env::var(name).ok();
+    let plain = env("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let color = |terminal: bool| terminal && !plain;
+    let mut world = World {
+        env: &env,
+        out: &mut io::stdout(),
+        err: &mut io::stderr(),
+        style: Style { width: terminal::columns(), color: color(io::stdout().is_terminal()) },
+        err_color: color(io::stderr().is_terminal()),
+        password: &terminal::ask,
+    };
+    ExitCode::from(execute(options, client, &mut world))
+}
+
+/// What a command sees of the process.
+pub(crate) struct World<'a> {
+    pub(crate) env: &'a dyn Fn(&str) -> Option<String>,
+    pub(crate) out: &'a mut dyn Write,
+    pub(crate) err: &'a mut dyn Write,
+    pub(crate) style: Style,
+    pub(crate) err_color: bool,
+    pub(crate) password: &'a dyn Fn(&str) -> io::Result<String>,
+}
+
+/// Runs a command in a world; the exit code.
+pub(crate) fn execute(options: &Options, client: Client, world: &mut World<'_>) -> u8 {
+    match attempt(options, client, world) {
+        Ok(Report { text, note, ok }) => {
+            // A reader that went away (`| head`) is no failure of the command.
+            let _ = world.err.write_all(note.as_bytes());
+            let _ = world.out.write_all(text.as_bytes()).and_then(|()| world.out.flush());
+            if ok { 0 } else { Exit::Refused as u8 }
+        }
+        Err(failure) => {
+            let _ = world.err.write_all(failure.text(world.err_color).as_bytes());
+            failure.exit as u8
+        }
+    }
+}
+
+/// What a command has to say.
+struct Report {
+    text: String,
+    /// For the error stream: what is not data.
+    note: String,
+    ok: bool,
+}
+
+fn attempt(options: &Options, client: Client, world: &mut World<'_>) -> Result<Report, Failure> {
+    let settings = client.options.over(options).resolve(world.env)?;
+    // The command line is judged before anybody is asked for a password.
+    let request = match &client.task {
+        Task::Resource { kind, action, words, all } => Some(request::build(kind, *action, words, *all)?),
+        Task::Status => None,
+        Task::Changelog => Some(Request::get("/changelog", "show", "the change log")),
+        Task::ClusterStatus => Some(Request::get("/api/v1/cluster/status", "show", "the cluster's status")),
+        Task::ClusterMembers => {
+            Some(Request::get("/api/v1/cluster/members", "list", "the cluster's members"))
+        }
+    };
+    let credentials = credentials(&settings, world)?;
+    let trace: Option<&mut dyn Write> = if settings.verbose { Some(&mut *world.err) } else { None };
+    let mut wire = Wire::new(settings.admin, credentials.as_deref(), settings.follow, trace);
+    let (output, style) = (settings.output, world.style);
+    let Some(request) = request else {
+        let status::Status { data, ready } = status::ask(&mut wire)?;
+        return Ok(Report { text: answer::text(None, &data, output, style), note: String::new(), ok: ready });
+    };
+    let data = answer::data(wire.send(&request)?, &request)?;
+    let (text, note) = match client.task {
+        Task::Resource { kind, action: Action::Create, .. } => {
+            let one = answer::only(kind, data, &request.name);
+            (answer::text(Some(kind), &one, output, style), format!("{} created\n", request.what))
+        }
+        // What was deleted is gone; version 1 prints nothing either.
+        Task::Resource { action: Action::Delete, .. } => {
+            (String::new(), format!("{} deleted\n", request.what))
+        }
+        Task::Resource { kind, .. } => {
+            let empty = data.as_array().is_some_and(Vec::is_empty) && output == Output::Table;
+            let note =
+                if empty { format!("no {} found by {}\n", kind.name, request.target) } else { String::new() };
+            (answer::text(Some(kind), &data, output, style), note)
+        }
+        _ => (answer::text(None, &data, output, style), String::new()),
+    };
+    Ok(Report { text, note, ok: true })
+}
+
+fn credentials(settings: &Settings, world: &World<'_>) -> Result<Option<String>, Failure> {
+    match &settings.auth {
+        None => Ok(None),
+        Some(auth) if auth.contains(':') => Ok(Some(auth.clone())),
+        Some(user) => match (world.password)(&format!("password for {user}: ")) {
+            Ok(password) => Ok(Some(format!("{user}:{password}"))),
+            Err(error) => Err(Failure::usage(format!("no password for {user}"))
+                .why(error.to_string())
+                .hint("run it in a terminal, or put USER:PASS into TIDEGATE_ADMIN_AUTH")),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

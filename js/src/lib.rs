@@ -1,1 +1,41 @@
 //! Modules: QuickJS, TypeScript, budgets and the host interface.
+//!
+//! The admin plane calls [`compile`] and [`check_graph`] before it accepts a module; a shard makes one [`Runtime`]
+//! per module graph and borrows a [`Lease`] from it for each exchange. Everything a module can reach outside the
+//! engine goes through [`Host`] and [`Exchange`]. This package must never name a socket, a resource type or an
+//! async runtime, and it is no boundary against a zero-day of the engine.
+
+mod bridge;
+mod bytecode;
+mod call;
+mod compile;
+mod depth;
+mod exports;
+mod failure;
+mod governor;
+mod graph;
+mod heap;
+mod host;
+mod lease;
+mod limits;
+mod loader;
+mod module;
+mod native;
+mod operations;
+mod positions;
+mod prelude;
+mod realm;
+mod runtime;
+mod specifier;
+mod stack;
+
+pub use compile::compile;
+pub use failure::{Cause, ErrorInfo, Failure};
+pub use graph::check_graph;
+pub use host::{
+    ConsoleLevel, Described, Exchange, Host, Pending, Refused, RequestPart, Side, StateRead, StateWrite,
+};
+pub use lease::{Answer, Lease};
+pub use limits::{Limits, RuntimeStats};
+pub use module::{Compiled, Diagnostic, Function, Functions, Language, ModuleCode};
+pub use runtime::Runtime;

@@ -1,0 +1,101 @@
+//! What the native functions of one context see: the exchange it is leased to, its operations in flight, the host.
+//! It holds no JavaScript value, so that a context can be freed at any time, and it answers for the current lease
+//! only: an object kept from an earlier lease carries that lease's number and is told that its request is over.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use rquickjs::{Ctx, Error, Exception};
+
+use crate::failure::Cause;
+use crate::host::{Exchange, Host, Refused};
+use crate::limits::Limits;
+use crate::operations::Operations;
+use crate::stack::Maps;
+
+/// The Rust side of a context.
+pub(crate) struct Bridge {
+    pub(crate) host: Rc<dyn Host>,
+    pub(crate) limits: Limits,
+    pub(crate) maps: Rc<Maps>,
+    /// Name of the entry module, for the console.
+    pub(crate) module: Rc<str>,
+    pub(crate) operations: RefCell<Operations>,
+    /// The limit whose error was thrown last.
+    pub(crate) tripped: Cell<Option<Cause>>,
+    generation: Cell<u32>,
+    exchange: RefCell<Option<Rc<dyn Exchange>>>,
+}
+
+impl Bridge {
+    pub(crate) fn new(host: Rc<dyn Host>, limits: Limits, maps: Rc<Maps>, module: Rc<str>) -> Rc<Bridge> {
+        Rc::new(Bridge {
+            host,
+            limits,
+            maps,
+            module,
+            operations: RefCell::default(),
+            tripped: Cell::new(None),
+            generation: Cell::new(0),
+            exchange: RefCell::new(None),
+        })
+    }
+
+    /// Begins a lease.
+    pub(crate) fn open(&self, exchange: Rc<dyn Exchange>) {
+        self.generation.set(self.generation.get().wrapping_add(1) & 0x3fff_ffff);
+        *self.exchange.borrow_mut() = Some(exchange);
+    }
+
+    /// Ends it. True if operations were still in flight.
+    pub(crate) fn close(&self) -> bool {
+        let exchange = self.exchange.borrow_mut().take();
+        drop(exchange);
+        self.operations.borrow_mut().clear()
+    }
+
+    /// Number of the current lease.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.get()
+    }
+
+    /// True while a lease is open; modules are evaluated outside of one.
+    pub(crate) fn is_open(&self) -> bool {
+        self.exchange.borrow().is_some()
+    }
+
+    /// Asks the exchange, if `generation` is the current lease.
+    pub(crate) fn ask<R>(
+        &self,
+        ctx: &Ctx<'_>,
+        generation: u32,
+        ask: impl FnOnce(&dyn Exchange) -> R,
+    ) -> rquickjs::Result<R> {
+        let exchange = self.exchange.borrow();
+        match exchange.as_deref() {
+            Some(exchange) if generation == self.generation.get() => Ok(ask(exchange)),
+            _ => Err(Exception::throw_message(ctx, "the request is over")),
+        }
+    }
+
+    /// As `ask`, for what the host may refuse.
+    pub(crate) fn try_ask<R>(
+        &self,
+        ctx: &Ctx<'_>,
+        generation: u32,
+        ask: impl FnOnce(&dyn Exchange) -> Result<R, Refused>,
+    ) -> rquickjs::Result<R> {
+        self.ask(ctx, generation, ask)?.map_err(|refused| throw(ctx, &refused))
+    }
+
+    /// Throws the error of a limit and remembers which.
+    pub(crate) fn trip(&self, ctx: &Ctx<'_>, cause: Cause, message: &str) -> Error {
+        self.tripped.set(Some(cause));
+        Exception::throw_range(ctx, message)
+    }
+}
+
+/// A refusal as a JavaScript error.
+pub(crate) fn throw(ctx: &Ctx<'_>, refused: &Refused) -> Error {
+    Exception::throw_message(ctx, &refused.0)
+}

@@ -1,0 +1,218 @@
+//! The future of one call. It drives the module's promise itself: polls the lease's operations when it is woken,
+//! settles their promises, runs the jobs that follow, and looks whether the result is there. Nothing is spawned,
+//! and nothing waits in the engine's queue between two polls.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use rquickjs::promise::PromiseState;
+use rquickjs::{ArrayBuffer, Ctx, Persistent, Promise, Value};
+
+use crate::failure::{Cause, ErrorInfo, Failure};
+use crate::lease::{Answer, Lease};
+use crate::module::Function;
+use crate::operations::Settled;
+use crate::realm::{self, Realm};
+use crate::runtime::Runtime;
+
+/// A call of one of the five functions.
+pub struct Call<'a> {
+    lease: &'a mut Lease,
+    function: Function,
+    error: ErrorInfo,
+    spent_ns: u64,
+    state: State,
+}
+
+enum State {
+    Fresh,
+    Waiting(Persistent<Promise<'static>>),
+    Done,
+}
+
+/// Where a call stands after a slice.
+enum Step {
+    Done(Result<Answer, Failure>),
+    Waiting(Persistent<Promise<'static>>),
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(lease: &'a mut Lease, function: Function, error: ErrorInfo) -> Call<'a> {
+        Call { lease, function, error, spent_ns: 0, state: State::Fresh }
+    }
+
+    fn begin(&mut self) -> Step {
+        let runtime = self.lease.runtime().clone();
+        runtime.count_call();
+        if !runtime.functions().has(self.function) {
+            let message = format!("the module has no {}", self.function.name());
+            return Step::Done(Err(Failure::new(Cause::Internal, message)));
+        }
+        if let Err(failure) = self.lease.revive() {
+            return Step::Done(Err(failure));
+        }
+        let Some(realm) = self.lease.realm() else { return Step::Done(Err(realm::internal("no context"))) };
+        let (function, error) = (self.function, &self.error);
+        realm.bridge.tripped.set(None);
+        let limit = limit_ns(realm);
+        runtime.slice(&realm.context, limit, &mut self.spent_ns, false, |ctx| {
+            let returned = match function {
+                Function::ErrorHandler => {
+                    realm.invoke_error_handler(ctx, (&error.name, &error.message, &error.code))
+                }
+                function => realm.invoke(ctx, function),
+            };
+            match returned.and_then(|value| adopted(ctx, realm, value)) {
+                Ok(value) => match value.as_promise() {
+                    Some(promise) => settle_jobs(&runtime, ctx, realm, promise.clone()),
+                    None => finish(&runtime, ctx, answer(&value)),
+                },
+                Err(rquickjs::Error::Exception) => {
+                    let failure = runtime.thrown(ctx, ctx.catch(), &realm.bridge);
+                    finish(&runtime, ctx, Err(failure))
+                }
+                Err(e) => finish(&runtime, ctx, Err(realm::internal(e))),
+            }
+        })
+    }
+
+    /// Hands finished operations to the module and looks at its promise again.
+    fn resume(&mut self, promise: Persistent<Promise<'static>>, done: Vec<(u32, Settled)>) -> Step {
+        let runtime = self.lease.runtime().clone();
+        let Some(realm) = self.lease.realm() else { return Step::Done(Err(realm::internal("no context"))) };
+        let limit = limit_ns(realm);
+        runtime.slice(&realm.context, limit, &mut self.spent_ns, true, |ctx| {
+            for (id, settled) in done {
+                let handed = hand_over(ctx, realm, id, settled);
+                if matches!(handed, Err(rquickjs::Error::Exception)) {
+                    ctx.catch();
+                }
+                runtime.run_jobs(ctx);
+            }
+            match promise.restore(ctx) {
+                Ok(promise) => settle_jobs(&runtime, ctx, realm, promise),
+                Err(e) => Step::Done(Err(realm::internal(e))),
+            }
+        })
+    }
+
+    fn end(&mut self, result: Result<Answer, Failure>) -> Poll<Result<Answer, Failure>> {
+        self.state = State::Done;
+        if let Err(failure) = &result {
+            self.lease.runtime().count_failure(failure.cause);
+            if failure.cause.is_fatal()
+                && let Some(realm) = self.lease.realm()
+            {
+                realm.dead = true;
+            }
+        }
+        Poll::Ready(result)
+    }
+}
+
+impl Future for Call<'_> {
+    type Output = Result<Answer, Failure>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut step = match std::mem::replace(&mut self.state, State::Done) {
+            State::Fresh => self.begin(),
+            State::Waiting(promise) => Step::Waiting(promise),
+            State::Done => Step::Done(Err(realm::internal("the call was polled after its end"))),
+        };
+        loop {
+            let promise = match step {
+                Step::Done(result) => return self.end(result),
+                Step::Waiting(promise) => promise,
+            };
+            let Some(realm) = self.lease.realm() else {
+                return self.end(Err(realm::internal("no context")));
+            };
+            let mut operations = realm.bridge.operations.borrow_mut();
+            if operations.is_empty() {
+                drop(operations);
+                drop(promise);
+                let message = "the promise can never settle: nothing is in flight that could resolve it";
+                return self.end(Err(Failure::new(Cause::Pending, message)));
+            }
+            let done = operations.poll(cx);
+            drop(operations);
+            if done.is_empty() {
+                self.state = State::Waiting(promise);
+                return Poll::Pending;
+            }
+            step = self.resume(promise, done);
+        }
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        if let State::Waiting(_) = self.state {
+            // Half of the module's code has run; nobody knows what its globals mean now.
+            if let Some(realm) = self.lease.realm() {
+                realm.bridge.operations.borrow_mut().clear();
+                realm.dead = true;
+            }
+        }
+    }
+}
+
+fn limit_ns(realm: &Realm) -> u64 {
+    u64::from(realm.bridge.limits.cpu_ms) * 1_000_000
+}
+
+/// A thenable that is no promise becomes one, as `await` would do it.
+fn adopted<'js>(ctx: &Ctx<'js>, realm: &Realm, value: Value<'js>) -> rquickjs::Result<Value<'js>> {
+    if value.is_object() && !value.is_promise() { realm.adopt(ctx, value) } else { Ok(value) }
+}
+
+/// Runs the queue dry, then looks at the promise.
+fn settle_jobs<'js>(runtime: &Runtime, ctx: &Ctx<'js>, realm: &Realm, promise: Promise<'js>) -> Step {
+    runtime.run_jobs(ctx);
+    runtime.report_rejections(ctx, Some(promise.as_value()));
+    if let Some(failure) = runtime.limited() {
+        return Step::Done(Err(failure));
+    }
+    match promise.state() {
+        PromiseState::Pending => Step::Waiting(Persistent::save(ctx, promise)),
+        PromiseState::Resolved => match promise.result::<Value<'js>>() {
+            Some(Ok(value)) => Step::Done(answer(&value)),
+            _ => Step::Done(Err(realm::internal("a resolved promise without a result"))),
+        },
+        PromiseState::Rejected => {
+            let _ = promise.result::<Value<'js>>();
+            let failure = runtime.thrown(ctx, ctx.catch(), &realm.bridge);
+            Step::Done(Err(failure))
+        }
+    }
+}
+
+/// Ends a call that returned at once.
+fn finish(runtime: &Runtime, ctx: &Ctx<'_>, result: Result<Answer, Failure>) -> Step {
+    if realm::has_jobs(ctx) {
+        runtime.run_jobs(ctx);
+    }
+    runtime.report_rejections(ctx, None);
+    Step::Done(match runtime.limited() {
+        Some(failure) => Err(failure),
+        None => result,
+    })
+}
+
+fn answer(value: &Value<'_>) -> Result<Answer, Failure> {
+    match value.as_string() {
+        None => Ok(Answer::Nothing),
+        Some(text) => text.to_string().map(Answer::Text).map_err(realm::internal),
+    }
+}
+
+fn hand_over(ctx: &Ctx<'_>, realm: &Realm, id: u32, settled: Settled) -> rquickjs::Result<()> {
+    let (ok, value) = match settled {
+        Settled::Nothing => (true, Value::new_undefined(ctx.clone())),
+        Settled::Json(text) => (true, realm::json(ctx, text)?),
+        Settled::Bytes(bytes) => (true, ArrayBuffer::new_copy(ctx.clone(), &bytes)?.into_value()),
+        Settled::Refused(refused) => (false, realm::refusal(ctx, &refused.0)?),
+    };
+    realm.settle(ctx, id, ok, value)
+}

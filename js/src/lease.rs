@@ -1,0 +1,82 @@
+//! A context borrowed for one exchange. It outlives single calls, so that what `requestModifier` keeps in `ctx` is
+//! there in `responseModifier`. If a limit kills the context, the next call (an `errorHandler`, say) gets a fresh one.
+
+use std::rc::Rc;
+
+use crate::call::Call;
+use crate::failure::{ErrorInfo, Failure};
+use crate::host::Exchange;
+use crate::module::Function;
+use crate::realm::Realm;
+use crate::runtime::Runtime;
+
+/// What a function returned, as far as the gateway cares. Everything that is no string is [`Answer::Nothing`]:
+/// handlers often end with `return res.json(…)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Nothing of interest.
+    Nothing,
+    /// A string: `fetchUpstream`'s URL.
+    Text(String),
+}
+
+/// See the module's text. Dropping it ends the exchange for JavaScript: objects that a module kept answer "the
+/// request is over", operations in flight are cancelled.
+pub struct Lease {
+    runtime: Rc<Runtime>,
+    realm: Option<Box<Realm>>,
+    exchange: Rc<dyn Exchange>,
+}
+
+impl Lease {
+    pub(crate) fn new(runtime: Rc<Runtime>, realm: Box<Realm>, exchange: Rc<dyn Exchange>) -> Lease {
+        Lease { runtime, realm: Some(realm), exchange }
+    }
+
+    /// True if the entry has that function. Calling one that it does not have fails.
+    pub fn has(&self, f: Function) -> bool {
+        self.runtime.functions().has(f)
+    }
+
+    /// Calls a function. A synchronous one is ready at the first poll. Dropping the future cancels what it awaits
+    /// and discards the context. For `errorHandler` use [`Lease::call_error_handler`].
+    pub fn call(&mut self, f: Function) -> Call<'_> {
+        Call::new(self, f, ErrorInfo::default())
+    }
+
+    /// Calls `errorHandler(ctx, error)`; `error` is an `Error` with that name, message and code.
+    pub fn call_error_handler(&mut self, error: &ErrorInfo) -> Call<'_> {
+        Call::new(self, Function::ErrorHandler, error.clone())
+    }
+
+    pub(crate) fn runtime(&self) -> &Rc<Runtime> {
+        &self.runtime
+    }
+
+    /// The context, if one is there.
+    pub(crate) fn realm(&mut self) -> Option<&mut Realm> {
+        self.realm.as_deref_mut()
+    }
+
+    /// Makes sure that there is a context that can be called.
+    pub(crate) fn revive(&mut self) -> Result<(), Failure> {
+        if self.realm.as_ref().is_some_and(|realm| !realm.dead) {
+            return Ok(());
+        }
+        if let Some(dead) = self.realm.take() {
+            self.runtime.return_realm(dead);
+        }
+        let realm = self.runtime.take_realm()?;
+        realm.bridge.open(self.exchange.clone());
+        self.realm = Some(realm);
+        Ok(())
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(realm) = self.realm.take() {
+            self.runtime.return_realm(realm);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Finds modules inside a runtime: user modules of the graph and the prelude's. The graph is fixed; there is no
+//! other place to load from, and user modules cannot reach the prelude's internals.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rquickjs::loader::{ImportAttributes, Loader, Resolver};
+use rquickjs::{Ctx, Error, Module};
+
+use crate::module::ModuleCode;
+use crate::positions::Positions;
+use crate::prelude;
+use crate::specifier::{INTERNAL, Target, bare, target};
+
+/// The modules of a graph by the names the engine knows.
+pub(crate) struct Library {
+    /// `other` → `other.ts`
+    shown: HashMap<String, String>,
+    /// `other.ts` → bytecode
+    code: HashMap<String, Arc<[u8]>>,
+    /// What the engine calls the entry.
+    pub(crate) entry: String,
+}
+
+impl Library {
+    pub(crate) fn new(modules: &[ModuleCode]) -> Option<Rc<Library>> {
+        let mut library = Library { shown: HashMap::new(), code: HashMap::new(), entry: String::new() };
+        for module in modules {
+            let shown = Positions::decode(&module.source_map)?.shown;
+            if library.entry.is_empty() {
+                library.entry.clone_from(&shown);
+            }
+            library.shown.insert(bare(&module.name).to_owned(), shown.clone());
+            library.code.insert(shown, module.bytecode.clone());
+        }
+        (!library.entry.is_empty()).then(|| Rc::new(library))
+    }
+
+    /// Loads a module by the engine's name for it.
+    pub(crate) fn load<'js>(&self, ctx: &Ctx<'js>, name: &str) -> rquickjs::Result<Module<'js>> {
+        let bytecode = match self.code.get(name) {
+            Some(code) => code,
+            None => prelude::bytecode(name).ok_or_else(|| Error::new_loading(name))?,
+        };
+        // SAFETY: the bytes were made by `bytecode::emit` in this process, see `ModuleCode`.
+        unsafe { Module::load(ctx.clone(), bytecode) }
+    }
+}
+
+/// The library as the engine asks it.
+pub(crate) struct Shelf(pub(crate) Rc<Library>);
+
+impl Resolver for Shelf {
+    fn resolve<'js>(
+        &mut self,
+        _: &Ctx<'js>,
+        base: &str,
+        name: &str,
+        _: Option<ImportAttributes<'js>>,
+    ) -> rquickjs::Result<String> {
+        // The engine gives an empty base when it is Rust that asks.
+        if base.is_empty() && self.0.code.contains_key(name) {
+            return Ok(name.to_owned());
+        }
+        let ours = base.is_empty()
+            || base.starts_with(INTERNAL)
+            || base == "tidegate"
+            || base.starts_with("tidegate/");
+        if ours && prelude::bytecode(name).is_some() {
+            return Ok(name.to_owned());
+        }
+        match target(name) {
+            Target::Host(host) => Ok(host.to_owned()),
+            Target::User(user) => match self.0.shown.get(&user) {
+                Some(shown) => Ok(shown.clone()),
+                None => Err(Error::new_resolving_message(base, name, format!("there is no module '{name}'"))),
+            },
+            Target::Refused(why) => Err(Error::new_resolving_message(base, name, why)),
+        }
+    }
+}
+
+impl Loader for Shelf {
+    fn load<'js>(
+        &mut self,
+        ctx: &Ctx<'js>,
+        name: &str,
+        _: Option<ImportAttributes<'js>>,
+    ) -> rquickjs::Result<Module<'js>> {
+        self.0.load(ctx, name)
+    }
+}

@@ -1,0 +1,203 @@
+//! Hashes, HMACs and random numbers over RustCrypto. Randomness is the host's. Keys are not kept anywhere.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use rquickjs::class::{Trace, Tracer};
+use rquickjs::function::Opt;
+use rquickjs::{
+    ArrayBuffer, Class, Coerced, Ctx, Exception, Function as JsFunction, IntoJs, JsLifetime, Object,
+    String as JsString, Value,
+};
+use sha1::Sha1;
+use sha2::{Digest, Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
+
+use super::bytes_of;
+use crate::bridge::Bridge;
+
+/// Most random bytes of one call.
+const MAX_RANDOM: usize = 64 << 10;
+
+/// One macro arm per algorithm, so that adding one is a line here.
+macro_rules! algorithms {
+    ($($name:literal => $variant:ident, $hash:ty;)*) => {
+        /// A running hash or HMAC.
+        #[derive(Clone)]
+        enum State {
+            $($variant($hash),)*
+            Keyed(Keyed),
+        }
+
+        #[derive(Clone)]
+        enum Keyed {
+            $($variant(Hmac<$hash>),)*
+        }
+
+        /// Their names, as `getHashes` gives them.
+        const NAMES: &[&str] = &[$($name,)*];
+
+        fn plain(name: &str) -> Option<State> {
+            match name { $($name => Some(State::$variant(<$hash>::new())),)* _ => None }
+        }
+
+        fn keyed(name: &str, key: &[u8]) -> Option<State> {
+            match name {
+                // HMAC takes keys of any length (RFC 2104, section 2).
+                $($name => Hmac::<$hash>::new_from_slice(key).ok().map(|h| State::Keyed(Keyed::$variant(h))),)*
+                _ => None,
+            }
+        }
+
+        impl State {
+            fn update(&mut self, data: &[u8]) {
+                match self {
+                    $(State::$variant(h) => Digest::update(h, data),)*
+                    $(State::Keyed(Keyed::$variant(h)) => Mac::update(h, data),)*
+                }
+            }
+
+            fn digest(self) -> Vec<u8> {
+                match self {
+                    $(State::$variant(h) => h.finalize().to_vec(),)*
+                    $(State::Keyed(Keyed::$variant(h)) => h.finalize().into_bytes().to_vec(),)*
+                }
+            }
+        }
+    };
+}
+
+algorithms! {
+    "md5" => Md5, md5::Md5;
+    "sha1" => Sha1, Sha1;
+    "sha224" => Sha224, Sha224;
+    "sha256" => Sha256, Sha256;
+    "sha384" => Sha384, Sha384;
+    "sha512" => Sha512, Sha512;
+    "sha512-224" => Sha512T224, Sha512_224;
+    "sha512-256" => Sha512T256, Sha512_256;
+}
+
+/// `createHash` and `createHmac` give one of these. `digest` may be called again, and `update` after it, as in DGate.
+#[rquickjs::class(rename = "Hash")]
+struct Hasher {
+    state: RefCell<State>,
+}
+
+// SAFETY: it holds no value of the engine.
+unsafe impl<'js> JsLifetime<'js> for Hasher {
+    type Changed<'to> = Hasher;
+}
+
+impl<'js> Trace<'js> for Hasher {
+    fn trace<'a>(&self, _: Tracer<'a, 'js>) {}
+}
+
+#[rquickjs::methods]
+impl Hasher {
+    fn update<'js>(
+        this: rquickjs::function::This<Class<'js, Hasher>>,
+        ctx: Ctx<'js>,
+        data: Value<'js>,
+    ) -> rquickjs::Result<Class<'js, Hasher>> {
+        let bytes = bytes_of(&ctx, &data)?;
+        this.0.borrow().state.borrow_mut().update(&bytes);
+        Ok(this.0)
+    }
+
+    fn digest<'js>(&self, ctx: Ctx<'js>, encoding: Opt<Coerced<String>>) -> rquickjs::Result<Value<'js>> {
+        let sum = self.state.borrow().clone().digest();
+        encoded(&ctx, &sum, encoding.0.map_or(String::new(), |e| e.0).as_str())
+    }
+}
+
+fn encoded<'js>(ctx: &Ctx<'js>, bytes: &[u8], encoding: &str) -> rquickjs::Result<Value<'js>> {
+    let text = match encoding {
+        "hex" => bytes.iter().map(|b| format!("{b:02x}")).collect(),
+        "base64" | "b64" => STANDARD.encode(bytes),
+        "base64raw" | "b64raw" => STANDARD_NO_PAD.encode(bytes),
+        "base64url" | "b64url" => URL_SAFE.encode(bytes),
+        "base64rawurl" | "b64rawurl" => URL_SAFE_NO_PAD.encode(bytes),
+        "" | "binary" | "undefined" | "null" => {
+            return Ok(ArrayBuffer::new_copy(ctx.clone(), bytes)?.into_value());
+        }
+        _ => return Err(Exception::throw_type(ctx, &format!("unknown encoding '{encoding}'"))),
+    };
+    JsString::from_str(ctx.clone(), &text)?.into_js(ctx)
+}
+
+/// `SHA-256`, `sha512_256` and `sha-1` are known too.
+fn canonical(name: &str) -> String {
+    let name = name.to_ascii_lowercase().replace(['_', '/'], "-");
+    match name.strip_prefix("sha-") {
+        Some(rest) => format!("sha{rest}"),
+        None => name,
+    }
+}
+
+pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {
+    let unknown =
+        |ctx: &Ctx<'_>, name: &str| Exception::throw_type(ctx, &format!("unknown hash algorithm '{name}'"));
+    let hash = move |ctx: Ctx<'js>, name: Coerced<String>| {
+        let state = plain(&canonical(&name.0)).ok_or_else(|| unknown(&ctx, &name.0))?;
+        Class::instance(ctx, Hasher { state: RefCell::new(state) })
+    };
+    table.set("createHash", JsFunction::new(ctx.clone(), hash)?)?;
+    let hmac = move |ctx: Ctx<'js>, name: Coerced<String>, key: Value<'js>| {
+        let key = bytes_of(&ctx, &key)?;
+        let state = keyed(&canonical(&name.0), &key).ok_or_else(|| unknown(&ctx, &name.0))?;
+        Class::instance(ctx, Hasher { state: RefCell::new(state) })
+    };
+    table.set("createHmac", JsFunction::new(ctx.clone(), hmac)?)?;
+    table.set("getHashes", JsFunction::new(ctx.clone(), || NAMES.to_vec())?)?;
+    let encode = |ctx: Ctx<'js>, data: Value<'js>, encoding: String| {
+        let bytes = bytes_of(&ctx, &data)?;
+        encoded(&ctx, &bytes, &encoding)
+    };
+    table.set("encode", JsFunction::new(ctx.clone(), encode)?)?;
+
+    let b = bridge.clone();
+    let bytes = move |ctx: Ctx<'js>, n: Coerced<f64>| {
+        if !(1.0..=MAX_RANDOM as f64).contains(&n.0) {
+            return Err(Exception::throw_range(&ctx, "the size must be from 1 to 65536"));
+        }
+        let mut bytes = vec![0; n.0 as usize];
+        b.host.random(&mut bytes);
+        ArrayBuffer::new_copy(ctx, &bytes)
+    };
+    table.set("randomBytes", JsFunction::new(ctx.clone(), bytes)?)?;
+
+    let b = bridge.clone();
+    let int = move |ctx: Ctx<'js>, min: f64, max: f64| {
+        let safe = |n: f64| n.fract() == 0.0 && n.abs() <= 9_007_199_254_740_991.0;
+        if !(safe(min) && safe(max) && min < max && safe(max - min)) {
+            return Err(Exception::throw_range(&ctx, "randomInt needs whole numbers with min below max"));
+        }
+        let range = (max - min) as u64;
+        // Numbers past the last whole multiple of the range are drawn again, so that none is likelier.
+        let fair = u64::MAX - u64::MAX % range;
+        loop {
+            let mut raw = [0; 8];
+            b.host.random(&mut raw);
+            let n = u64::from_le_bytes(raw);
+            if n < fair {
+                return Ok(min + (n % range) as f64);
+            }
+        }
+    };
+    table.set("randomInt", JsFunction::new(ctx.clone(), int)?)?;
+
+    let b = bridge.clone();
+    let uuid = move || {
+        let mut raw = [0; 16];
+        b.host.random(&mut raw);
+        // Version 4, variant 10 (RFC 9562, section 5.4).
+        raw[6] = raw[6] & 0x0f | 0x40;
+        raw[8] = raw[8] & 0x3f | 0x80;
+        let hex: String = raw.iter().map(|b| format!("{b:02x}")).collect();
+        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    };
+    table.set("randomUUID", JsFunction::new(ctx.clone(), uuid)?)
+}

@@ -1,0 +1,122 @@
+//! Text in and out: the console's lines, UTF-8, base64 as browsers do it, and stack traces in the user's positions.
+
+use std::rc::Rc;
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose};
+use rquickjs::{Coerced, Ctx, Exception, Function as JsFunction, Object, TypedArray, Value};
+
+use super::bytes_of;
+use crate::bridge::Bridge;
+use crate::host::ConsoleLevel;
+
+pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {
+    table.set("lineCap", bridge.limits.console_line_bytes as u32)?;
+    let b = bridge.clone();
+    let log = move |level: u8, text: String| {
+        let level = match level {
+            0 => ConsoleLevel::Debug,
+            1 => ConsoleLevel::Info,
+            2 => ConsoleLevel::Warn,
+            _ => ConsoleLevel::Error,
+        };
+        b.host.console(&b.module, level, &console_line(&text, b.limits.console_line_bytes));
+    };
+    table.set("log", JsFunction::new(ctx.clone(), log)?)?;
+    let b = bridge.clone();
+    let map = move |stack: Coerced<String>| b.maps.map(&stack.0);
+    table.set("mapStack", JsFunction::new(ctx.clone(), map)?)?;
+
+    let encode = |ctx: Ctx<'js>, text: Coerced<String>| TypedArray::<u8>::new(ctx, text.0.into_bytes());
+    table.set("utf8Encode", JsFunction::new(ctx.clone(), encode)?)?;
+    let decode = |ctx: Ctx<'js>, data: Value<'js>, fatal: bool, keep_bom: bool| {
+        let bytes = bytes_of(&ctx, &data)?;
+        let bytes = if keep_bom { &bytes[..] } else { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes) };
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(text.to_owned()),
+            Err(_) if fatal => Err(Exception::throw_type(&ctx, "the data is not valid UTF-8")),
+            Err(_) => Ok(String::from_utf8_lossy(bytes).into_owned()),
+        }
+    };
+    table.set("utf8Decode", JsFunction::new(ctx.clone(), decode)?)?;
+    table.set("atob", JsFunction::new(ctx.clone(), atob)?)?;
+    table.set("btoa", JsFunction::new(ctx.clone(), btoa)?)
+}
+
+/// One line for the log: control characters escaped, cut at `cap` bytes.
+pub(crate) fn console_line(text: &str, cap: usize) -> String {
+    let mut line = String::with_capacity(text.len().min(cap));
+    for c in text.chars() {
+        let separator = matches!(c, '\u{2028}' | '\u{2029}') || is_direction_mark(c);
+        if c == '\t' {
+            line.push(' ');
+        } else if c.is_control() || separator {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+        if line.len() > cap {
+            let mut end = cap.saturating_sub(3);
+            while !line.is_char_boundary(end) {
+                end -= 1;
+            }
+            line.truncate(end);
+            line.push('…');
+            break;
+        }
+    }
+    line
+}
+
+/// Marks that make a terminal show a line in another order than it was written.
+fn is_direction_mark(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Forgiving base64 (infra standard): padding may be missing, whitespace is skipped, stray bits are ignored.
+const FORGIVING: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+fn atob(ctx: Ctx<'_>, text: Coerced<String>) -> rquickjs::Result<String> {
+    let compact: String =
+        text.0.chars().filter(|c| !matches!(c, ' ' | '\t' | '\n' | '\x0c' | '\r')).collect();
+    // Padding is only right where it fills up a group of four.
+    let padded = compact.ends_with('=') && compact.len() % 4 != 0;
+    match FORGIVING.decode(&compact) {
+        Ok(bytes) if !padded => Ok(bytes.into_iter().map(char::from).collect()),
+        _ => Err(Exception::throw_message(&ctx, "atob: the text is not valid base64")),
+    }
+}
+
+fn btoa(ctx: Ctx<'_>, text: Coerced<String>) -> rquickjs::Result<String> {
+    let bytes: Option<Vec<u8>> = text.0.chars().map(|c| u8::try_from(c).ok()).collect();
+    match bytes {
+        Some(bytes) => Ok(general_purpose::STANDARD.encode(bytes)),
+        None => Err(Exception::throw_message(&ctx, "btoa: the text has a character above U+00FF")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines() {
+        for (text, cap, line) in [
+            ("plain äöü", 100, "plain äöü"),
+            ("a\nb\r\x1b[31m\0", 100, "a\\nb\\r\\u{1b}[31m\\u{0}"),
+            ("tab\there", 100, "tab here"),
+            ("\u{2028}\u{202e}", 100, "\\u{2028}\\u{202e}"),
+            ("aaaaaaaaaa", 8, "aaaaa…"),
+            ("ääääää", 8, "ää…"),
+        ] {
+            assert_eq!(console_line(text, cap), line);
+            assert!(console_line(text, cap).len() <= cap);
+        }
+    }
+}

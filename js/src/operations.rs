@@ -1,0 +1,90 @@
+//! Host operations that a lease has in flight: bodies being collected, writes, sleeps. They are polled by the call
+//! that is driven and by nobody else; clearing the list cancels them all.
+
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use crate::host::{Pending, Refused};
+
+/// What is waited for.
+pub(crate) enum Work {
+    Sleep(Pending<()>),
+    Write(Pending<Result<String, Refused>>),
+    Body(Pending<Result<Rc<[u8]>, Refused>>),
+}
+
+/// How it ended.
+pub(crate) enum Settled {
+    Nothing,
+    /// JSON text.
+    Json(String),
+    Bytes(Rc<[u8]>),
+    Refused(Refused),
+}
+
+struct Operation {
+    id: u32,
+    timer: bool,
+    work: Work,
+}
+
+/// The list, in the order of starting.
+#[derive(Default)]
+pub(crate) struct Operations {
+    last_id: u32,
+    running: Vec<Operation>,
+}
+
+impl Operations {
+    /// How many are in flight: timers, or the rest.
+    pub(crate) fn count(&self, timers: bool) -> usize {
+        self.running.iter().filter(|o| o.timer == timers).count()
+    }
+
+    /// Takes up an operation and gives its id.
+    pub(crate) fn start(&mut self, timer: bool, work: Work) -> u32 {
+        self.last_id = self.last_id.wrapping_add(1) & 0x3fff_ffff;
+        self.running.push(Operation { id: self.last_id, timer, work });
+        self.last_id
+    }
+
+    /// Cancels one; ids that are not there are nobody's business.
+    pub(crate) fn cancel(&mut self, id: u32) {
+        self.running.retain(|o| o.id != id);
+    }
+
+    /// Cancels all. True if there were any.
+    pub(crate) fn clear(&mut self) -> bool {
+        let any = !self.running.is_empty();
+        self.running.clear();
+        any
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    /// Polls all; takes out and gives those that are done.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Vec<(u32, Settled)> {
+        let mut done = Vec::new();
+        self.running.retain_mut(|operation| {
+            let settled = match &mut operation.work {
+                Work::Sleep(future) => future.as_mut().poll(cx).map(|()| Settled::Nothing),
+                Work::Write(future) => {
+                    future.as_mut().poll(cx).map(|r| r.map_or_else(Settled::Refused, Settled::Json))
+                }
+                Work::Body(future) => {
+                    future.as_mut().poll(cx).map(|r| r.map_or_else(Settled::Refused, Settled::Bytes))
+                }
+            };
+            match settled {
+                Poll::Ready(settled) => {
+                    done.push((operation.id, settled));
+                    false
+                }
+                Poll::Pending => true,
+            }
+        });
+        done
+    }
+}

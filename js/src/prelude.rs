@@ -1,0 +1,36 @@
+//! The JavaScript that every context starts with, and the modules that users import from the gateway. Compiled once
+//! per process. To add a host module: its file here, its name in `specifier.rs`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use crate::bytecode;
+
+/// Name and source of every module of the prelude.
+const SOURCES: [(&str, &str); 9] = [
+    ("tidegate:native", include_str!("prelude/native.js")),
+    ("tidegate:operations", include_str!("prelude/operations.js")),
+    ("tidegate:console", include_str!("prelude/console.js")),
+    ("tidegate:globals", include_str!("prelude/globals.js")),
+    ("tidegate:cookies", include_str!("prelude/cookies.js")),
+    ("tidegate:context", include_str!("prelude/context.js")),
+    ("tidegate", include_str!("prelude/dgate.js")),
+    ("tidegate/state", include_str!("prelude/state.js")),
+    ("tidegate/crypto", include_str!("prelude/crypto.js")),
+];
+
+/// The module that is evaluated first; it pulls in what every context needs.
+pub(crate) const BOOT: &str = "tidegate:context";
+
+/// Bytecode of a module of the prelude, if it is one.
+pub(crate) fn bytecode(name: &str) -> Option<&'static Arc<[u8]>> {
+    static COMPILED: OnceLock<HashMap<&'static str, Arc<[u8]>>> = OnceLock::new();
+    let compile = || {
+        let emit = |(name, source): (&'static str, &str)| match bytecode::emit(name, source) {
+            Ok(code) => (name, Arc::from(code)),
+            Err(e) => panic!("the prelude does not compile: {name}:{}:{}: {}", e.line, e.column, e.message),
+        };
+        SOURCES.into_iter().map(emit).collect()
+    };
+    COMPILED.get_or_init(compile).get(name)
+}

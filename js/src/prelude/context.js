@@ -1,0 +1,424 @@
+// ctx and everything reached from it. Each lease gets fresh objects that carry its number; the native side refuses
+// a number that is not the current one, so an object kept from an earlier request cannot see a later one.
+import { native } from "tidegate:native";
+import { promised, settle, reset as forget, adopt } from "tidegate:operations";
+import { bytes } from "tidegate:globals";
+import { parseCookies, parseSetCookie, writeCookie } from "tidegate:cookies";
+import "tidegate:console";
+
+export { settle, adopt };
+
+const { fieldGet, fieldSet, fieldAdd, fieldRemove, fieldHas, fieldValues, fields, part, setPart, status } = native;
+const { stringify, parse } = JSON;
+const REQUEST = 0;
+const UPSTREAM = 1;
+const RESPONSE = 2;
+const [METHOD, PATH, QUERY, HOST, REMOTE, PROTOCOL] = [0, 1, 2, 3, 4, 5];
+const RESPONSE_MODIFIER = 2;
+const ERROR_HANDLER = 4;
+
+const functions = [];
+let phase = 0;
+let current = null;
+let currentGeneration = -1;
+
+export function bind(index, f, self) {
+  functions[index] = self === undefined ? f : (ctx, error) => f.call(self, ctx, error);
+}
+
+function enter(index, generation) {
+  phase = index;
+  if (generation !== currentGeneration) {
+    currentGeneration = generation;
+    current = new Context(generation);
+  }
+  return current;
+}
+
+export function invoke(index, generation) {
+  return functions[index](enter(index, generation));
+}
+
+export function invokeErrorHandler(generation, name, message, code) {
+  const error = new Error(message);
+  if (name !== "" && name !== "Error") error.name = name;
+  if (code !== "") error.code = code;
+  return functions[ERROR_HANDLER](enter(ERROR_HANDLER, generation), error);
+}
+
+export function reset() {
+  forget();
+  current = null;
+  currentGeneration = -1;
+}
+
+// Pairs in one flat array → names with all their values, in an object that inherits nothing.
+function grouped(flat) {
+  const object = { __proto__: null };
+  for (let i = 0; i < flat.length; i += 2) (object[flat[i]] ??= []).push(flat[i + 1]);
+  return object;
+}
+
+class Headers {
+  #g;
+  #side;
+  constructor(g, side) {
+    this.#g = g;
+    this.#side = side;
+  }
+  get(name) {
+    return fieldGet(this.#g, this.#side, name);
+  }
+  values(name) {
+    if (name !== undefined) return fieldValues(this.#g, this.#side, name);
+    return this.entries().map((pair) => pair[1]);
+  }
+  has(name) {
+    return fieldHas(this.#g, this.#side, name);
+  }
+  set(name, value) {
+    fieldSet(this.#g, this.#side, name, value);
+  }
+  add(name, value) {
+    fieldAdd(this.#g, this.#side, name, value);
+  }
+  append(name, value) {
+    fieldAdd(this.#g, this.#side, name, value);
+  }
+  del(name) {
+    fieldRemove(this.#g, this.#side, name);
+  }
+  delete(name) {
+    return fieldRemove(this.#g, this.#side, name);
+  }
+  entries() {
+    const flat = fields(this.#g, this.#side);
+    const pairs = [];
+    for (let i = 0; i < flat.length; i += 2) pairs.push([flat[i], flat[i + 1]]);
+    return pairs;
+  }
+  keys() {
+    return this.entries().map((pair) => pair[0]);
+  }
+  forEach(each, self) {
+    for (const [name, value] of this.entries()) each.call(self, value, name, this);
+  }
+  [Symbol.iterator]() {
+    return this.entries()[Symbol.iterator]();
+  }
+  toJSON() {
+    return grouped(fields(this.#g, this.#side));
+  }
+}
+
+class Trailer {
+  #g;
+  constructor(g) {
+    this.#g = g;
+  }
+  toJSON() {
+    return grouped(native.trailers(this.#g));
+  }
+  values(name) {
+    const wanted = String(name).toLowerCase();
+    const found = [];
+    const flat = native.trailers(this.#g);
+    for (let i = 0; i < flat.length; i += 2) if (flat[i].toLowerCase() === wanted) found.push(flat[i + 1]);
+    return found;
+  }
+  get(name) {
+    return this.values(name)[0] ?? "";
+  }
+  has(name) {
+    return this.values(name).length > 0;
+  }
+}
+
+class Query {
+  #g;
+  #flat;
+  constructor(g) {
+    this.#g = g;
+    this.#flat = native.queryParse(part(g, QUERY));
+  }
+  #write(flat) {
+    setPart(this.#g, QUERY, native.queryEncode(flat));
+    this.#flat = flat;
+  }
+  #without(name) {
+    const flat = [];
+    const old = this.#flat;
+    for (let i = 0; i < old.length; i += 2) if (old[i] !== name) flat.push(old[i], old[i + 1]);
+    return flat;
+  }
+  get(name) {
+    return this.values(name)[0] ?? "";
+  }
+  values(name) {
+    const wanted = String(name);
+    const found = [];
+    for (let i = 0; i < this.#flat.length; i += 2) if (this.#flat[i] === wanted) found.push(this.#flat[i + 1]);
+    return found;
+  }
+  getAll(name) {
+    return this.values(name);
+  }
+  has(name) {
+    return this.values(name).length > 0;
+  }
+  set(name, value) {
+    const flat = this.#without(String(name));
+    flat.push(String(name), String(value));
+    this.#write(flat);
+  }
+  add(name, value) {
+    this.#write([...this.#flat, String(name), String(value)]);
+  }
+  append(name, value) {
+    this.add(name, value);
+  }
+  del(name) {
+    this.#write(this.#without(String(name)));
+  }
+  delete(name) {
+    this.del(name);
+  }
+  entries() {
+    const pairs = [];
+    for (let i = 0; i < this.#flat.length; i += 2) pairs.push([this.#flat[i], this.#flat[i + 1]]);
+    return pairs;
+  }
+  keys() {
+    return this.entries().map((pair) => pair[0]);
+  }
+  forEach(each, self) {
+    for (const [name, value] of this.entries()) each.call(self, value, name, this);
+  }
+  [Symbol.iterator]() {
+    return this.entries()[Symbol.iterator]();
+  }
+  encode() {
+    return native.queryEncode(this.#flat);
+  }
+  toString() {
+    return this.encode();
+  }
+  toJSON() {
+    return grouped(this.#flat);
+  }
+}
+
+async function readJson(g, side) {
+  const body = native.utf8Decode(await promised(native.readBody(g, side)), true, false);
+  return parse(body);
+}
+
+function jsonText(value) {
+  const text = stringify(value);
+  if (text === undefined) throw new TypeError("this value has no JSON form");
+  return text;
+}
+
+class Request {
+  #g;
+  #headers;
+  #query;
+  constructor(g) {
+    this.#g = g;
+  }
+  get method() { return part(this.#g, METHOD); }
+  set method(value) { setPart(this.#g, METHOD, value); }
+  get path() { return part(this.#g, PATH); }
+  set path(value) { setPart(this.#g, PATH, value); }
+  get host() { return part(this.#g, HOST); }
+  set host(value) { setPart(this.#g, HOST, value); }
+  get remoteAddress() { return part(this.#g, REMOTE); }
+  get proto() { return part(this.#g, PROTOCOL); }
+  get headers() { return (this.#headers ??= new Headers(this.#g, REQUEST)); }
+  get query() { return (this.#query ??= new Query(this.#g)); }
+  get contentLength() { return native.contentLength(this.#g, REQUEST); }
+  async readBody() { return promised(native.readBody(this.#g, REQUEST)); }
+  async readJson() { return readJson(this.#g, REQUEST); }
+  async readText() { return native.utf8Decode(await this.readBody(), false, false); }
+  writeBody(data) { native.writeBody(this.#g, REQUEST, bytes(data)); }
+  writeJson(value) {
+    native.writeBody(this.#g, REQUEST, jsonText(value));
+    fieldSet(this.#g, REQUEST, "Content-Type", "application/json");
+  }
+  toJSON() {
+    const { method, path, headers, query, host, remoteAddress, proto, contentLength } = this;
+    return { method, path, headers, query, host, remoteAddress, proto, contentLength };
+  }
+}
+
+// RFC 9110, section 15; the phrases of codes that are in use.
+const PHRASES = {
+  __proto__: null,
+  200: "OK", 201: "Created", 202: "Accepted", 203: "Non-Authoritative Information", 204: "No Content",
+  205: "Reset Content", 206: "Partial Content", 300: "Multiple Choices", 301: "Moved Permanently", 302: "Found",
+  303: "See Other", 304: "Not Modified", 307: "Temporary Redirect", 308: "Permanent Redirect", 400: "Bad Request",
+  401: "Unauthorized", 402: "Payment Required", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+  406: "Not Acceptable", 407: "Proxy Authentication Required", 408: "Request Timeout", 409: "Conflict", 410: "Gone",
+  411: "Length Required", 412: "Precondition Failed", 413: "Content Too Large", 414: "URI Too Long",
+  415: "Unsupported Media Type", 416: "Range Not Satisfiable", 417: "Expectation Failed", 421: "Misdirected Request",
+  422: "Unprocessable Content", 426: "Upgrade Required", 428: "Precondition Required", 429: "Too Many Requests",
+  431: "Request Header Fields Too Large", 451: "Unavailable For Legal Reasons", 500: "Internal Server Error",
+  501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
+  505: "HTTP Version Not Supported",
+};
+
+class Upstream {
+  #g;
+  #headers;
+  #ctx;
+  constructor(g, ctx) {
+    this.#g = g;
+    this.#ctx = ctx;
+  }
+  get headers() { return (this.#headers ??= new Headers(this.#g, UPSTREAM)); }
+  get statusCode() { return status(this.#g, UPSTREAM); }
+  set statusCode(code) { native.setStatus(this.#g, UPSTREAM, code); }
+  get statusText() { return PHRASES[this.statusCode] ?? ""; }
+  get trailer() { return new Trailer(this.#g); }
+  get protocol() { return native.protocol(this.#g); }
+  get contentLength() { return native.contentLength(this.#g, UPSTREAM); }
+  async readBody() { return promised(native.readBody(this.#g, UPSTREAM)); }
+  async readJson() { return readJson(this.#g, UPSTREAM); }
+  async readText() { return native.utf8Decode(await this.readBody(), false, false); }
+  writeBody(data) { native.writeBody(this.#g, UPSTREAM, bytes(data)); }
+  writeJson(value) {
+    native.writeBody(this.#g, UPSTREAM, jsonText(value));
+    fieldSet(this.#g, UPSTREAM, "Content-Type", "application/json");
+  }
+  status(code) {
+    native.setStatus(this.#g, UPSTREAM, code);
+    return this;
+  }
+  #redirect(url, code) {
+    fieldSet(this.#g, UPSTREAM, "Location", url);
+    native.setStatus(this.#g, UPSTREAM, code);
+    native.writeBody(this.#g, UPSTREAM, "");
+  }
+  redirect(url) { this.#redirect(url, 307); }
+  redirectPermanent(url) { this.#redirect(url, 301); }
+  query() { return this.#ctx.request().query; }
+  cookie() { return fieldValues(this.#g, UPSTREAM, "Set-Cookie").map(parseSetCookie); }
+  toJSON() {
+    const { headers, statusCode, statusText, trailer, protocol, contentLength } = this;
+    return { headers, statusCode, statusText, trailer, protocol, contentLength };
+  }
+}
+
+class Response {
+  #g;
+  #headers;
+  locals = { __proto__: null };
+  constructor(g) {
+    this.#g = g;
+  }
+  #open() {
+    if (native.ended(this.#g)) throw new Error("the response has been sent already: nothing can be written to it");
+  }
+  get headers() { return (this.#headers ??= new Headers(this.#g, RESPONSE)); }
+  get headersSent() { return native.ended(this.#g); }
+  get statusCode() { return status(this.#g, RESPONSE); }
+  set statusCode(code) { this.status(code); }
+  status(code) {
+    this.#open();
+    native.setStatus(this.#g, RESPONSE, code);
+    return this;
+  }
+  #type(type) {
+    if (!fieldHas(this.#g, RESPONSE, "Content-Type")) fieldSet(this.#g, RESPONSE, "Content-Type", type);
+  }
+  json(value) {
+    const text = jsonText(value);
+    this.#open();
+    fieldSet(this.#g, RESPONSE, "Content-Type", "application/json");
+    native.writeBody(this.#g, RESPONSE, text);
+    native.endResponse(this.#g);
+  }
+  send(data) { this.end(data); }
+  end(data) {
+    this.#open();
+    if (data !== undefined && data !== null) {
+      const text = typeof data === "string";
+      if (!text && !ArrayBuffer.isView(data) && !(data instanceof ArrayBuffer)) {
+        throw new TypeError("the body must be a string, an ArrayBuffer or a typed array; for objects there is json()");
+      }
+      native.writeBody(this.#g, RESPONSE, bytes(data));
+      if (!text) this.#type("application/octet-stream");
+      else this.#type(/^\s*<(!doctype html|html|head|body)\b/i.test(data) ? "text/html; charset=utf-8" : "text/plain; charset=utf-8");
+    }
+    native.endResponse(this.#g);
+  }
+  #redirect(url, code) {
+    this.#open();
+    fieldSet(this.#g, RESPONSE, "Location", url);
+    native.setStatus(this.#g, RESPONSE, code);
+    native.endResponse(this.#g);
+  }
+  redirect(url, code = 307) { this.#redirect(url, code); }
+  redirectPermanent(url) { this.#redirect(url, 301); }
+  location(url) {
+    this.#open();
+    fieldSet(this.#g, RESPONSE, "Location", url);
+    return this;
+  }
+  cookie(name, value, options) {
+    this.#open();
+    fieldAdd(this.#g, RESPONSE, "Set-Cookie", writeCookie(name, value, options));
+    return this;
+  }
+  getCookies() { return parseCookies(fieldValues(this.#g, REQUEST, "Cookie")); }
+  getCookie(name) { return this.getCookies().find((cookie) => cookie.name === name) ?? null; }
+  toJSON() {
+    const { headers, headersSent, locals, statusCode } = this;
+    return { headers, headersSent, locals, statusCode };
+  }
+}
+
+class Context {
+  #g;
+  #request;
+  #upstream;
+  #response;
+  #params;
+  #store;
+  #described;
+  constructor(g) {
+    this.#g = g;
+  }
+  get id() { return native.id(this.#g); }
+  set(key, value) {
+    (this.#store ??= { __proto__: null })[key] = value;
+  }
+  get(key) { return this.#store?.[key]; }
+  query() { return this.request().query; }
+  pathParams() {
+    if (this.#params === undefined) {
+      const flat = native.params(this.#g);
+      const params = { __proto__: null };
+      for (let i = 0; i < flat.length; i += 2) params[flat[i]] = flat[i + 1];
+      this.#params = params;
+    }
+    return this.#params;
+  }
+  pathParam(key) { return this.pathParams()[key] ?? ""; }
+  #describe(what) {
+    const known = (this.#described ??= []);
+    return (known[what] ??= native.describe(this.#g, what));
+  }
+  route() { return this.#describe(0); }
+  service() { return this.#describe(1); }
+  namespace() { return this.#describe(2); }
+  request() { return (this.#request ??= new Request(this.#g)); }
+  upstream() {
+    return phase === RESPONSE_MODIFIER ? (this.#upstream ??= new Upstream(this.#g, this)) : null;
+  }
+  response() { return (this.#response ??= new Response(this.#g)); }
+  toJSON() {
+    const upstream = this.upstream();
+    return { id: this.id, pathParams: this.pathParams(), request: this.request(), ...(upstream ? { upstream } : {}) };
+  }
+}

@@ -1,0 +1,51 @@
+// `import … from "dgate/crypto"`. Encodings: hex, base64, base64raw, base64url, base64rawurl; none gives an
+// ArrayBuffer.
+import { native } from "tidegate:native";
+import { bytes } from "tidegate:globals";
+
+export function createHash(algorithm) {
+  return native.createHash(algorithm);
+}
+
+export function createHmac(algorithm, key) {
+  return native.createHmac(algorithm, bytes(key));
+}
+
+export function hmac(algorithm, key, data, encoding) {
+  return createHmac(algorithm, key).update(bytes(data)).digest(encoding);
+}
+
+const hash = (algorithm) => (data, encoding) => native.createHash(algorithm).update(bytes(data)).digest(encoding);
+
+export const md5 = hash("md5");
+export const sha1 = hash("sha1");
+export const sha256 = hash("sha256");
+export const sha384 = hash("sha384");
+export const sha512 = hash("sha512");
+export const sha512_224 = hash("sha512-224");
+export const sha512_256 = hash("sha512-256");
+
+export function randomBytes(size) {
+  return native.randomBytes(size);
+}
+
+export function randomInt(a, b) {
+  return b === undefined ? native.randomInt(0, Number(a)) : native.randomInt(Number(a), Number(b));
+}
+
+export function randomUUID() {
+  return native.randomUUID();
+}
+
+export function hexEncode(data) {
+  return native.encode(bytes(data), "hex");
+}
+
+export function getHashes() {
+  return native.getHashes();
+}
+
+export default {
+  createHash, createHmac, hmac, md5, sha1, sha256, sha384, sha512, sha512_224, sha512_256, randomBytes, randomInt,
+  randomUUID, hexEncode, getHashes,
+};

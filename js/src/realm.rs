@@ -1,0 +1,196 @@
+//! One context: its globals, the evaluated modules, and the handful of functions through which it is called. All
+//! that is expensive is made once here; a lease only changes a number and a pointer in the [`Bridge`].
+
+use std::rc::Rc;
+
+use rquickjs::context::intrinsic;
+use rquickjs::{Context, Ctx, Function as JsFunction, Module, Object, Persistent, Value, qjs};
+
+use crate::bridge::Bridge;
+use crate::failure::{Cause, Failure};
+use crate::loader::Library;
+use crate::module::{Function, Functions};
+use crate::native;
+use crate::prelude;
+
+/// The engine's builtins that modules get. Without `Eval` neither `eval` nor `new Function` can compile anything;
+/// without weak references the garbage collector cannot be observed, and no job of another context can be queued
+/// by it.
+type Builtins = (
+    intrinsic::Date,
+    intrinsic::RegExpCompiler,
+    intrinsic::RegExp,
+    intrinsic::Json,
+    intrinsic::Proxy,
+    intrinsic::MapSet,
+    intrinsic::TypedArrays,
+    intrinsic::Promise,
+);
+
+/// A context with its handles.
+pub(crate) struct Realm {
+    invoke: Persistent<JsFunction<'static>>,
+    fail: Persistent<JsFunction<'static>>,
+    settle: Persistent<JsFunction<'static>>,
+    adopt: Persistent<JsFunction<'static>>,
+    reset: Persistent<JsFunction<'static>>,
+    pub(crate) functions: Functions,
+    pub(crate) bridge: Rc<Bridge>,
+    /// Must not be leased again.
+    pub(crate) dead: bool,
+    // Last: the handles above must go first.
+    pub(crate) context: Context,
+}
+
+/// Why a context could not be made.
+pub(crate) enum BootError<'js> {
+    /// Thrown while linking or by top-level code.
+    Thrown(Value<'js>),
+    /// Top-level code awaits something that cannot come: no exchange is there yet.
+    Unsettled,
+    /// The engine failed without a value.
+    Engine(rquickjs::Error),
+}
+
+impl From<rquickjs::Error> for BootError<'_> {
+    fn from(e: rquickjs::Error) -> Self {
+        BootError::Engine(e)
+    }
+}
+
+impl Realm {
+    /// A context without anything of ours in it.
+    pub(crate) fn context(engine: &rquickjs::Runtime) -> rquickjs::Result<Context> {
+        Context::custom::<Builtins>(engine)
+    }
+
+    /// Evaluates the prelude and the graph in `context`. Runs user code: only within a slice.
+    pub(crate) fn boot<'js>(
+        ctx: &Ctx<'js>,
+        context: &Context,
+        bridge: &Rc<Bridge>,
+        library: &Library,
+        run_jobs: &dyn Fn(),
+    ) -> Result<Realm, BootError<'js>> {
+        ctx.globals().set("__native", native::table(ctx, bridge)?)?;
+        let prelude = import(ctx, prelude::BOOT, run_jobs)?;
+        let entry = import(ctx, &library.entry, run_jobs)?;
+        let handle = |name: &str| prelude.get::<_, JsFunction>(name).map(|f| Persistent::save(ctx, f));
+        let bind: JsFunction = prelude.get("bind")?;
+        let mut functions = Functions::default();
+        for f in Function::ALL {
+            let own: Value = entry.get(f.name())?;
+            let default: Value = entry.get("default")?;
+            if own.is_function() {
+                bind.call::<_, ()>((f as u8, own))?;
+                functions.add(f);
+            } else if let Some(object) = default.as_object().filter(|_| !default.is_function())
+                && object.get::<_, Value>(f.name())?.is_function()
+            {
+                bind.call::<_, ()>((f as u8, object.get::<_, Value>(f.name())?, object.clone()))?;
+                functions.add(f);
+            }
+        }
+        Ok(Realm {
+            invoke: handle("invoke")?,
+            fail: handle("invokeErrorHandler")?,
+            settle: handle("settle")?,
+            adopt: handle("adopt")?,
+            reset: handle("reset")?,
+            functions,
+            bridge: bridge.clone(),
+            dead: false,
+            context: context.clone(),
+        })
+    }
+}
+
+/// The namespace of a module, with everything it imports evaluated.
+fn import<'js>(ctx: &Ctx<'js>, name: &str, run_jobs: &dyn Fn()) -> Result<Object<'js>, BootError<'js>> {
+    let caught =
+        |e| if matches!(e, rquickjs::Error::Exception) { BootError::Thrown(ctx.catch()) } else { e.into() };
+    let promise = Module::import(ctx, name).map_err(caught)?;
+    run_jobs();
+    match promise.result::<Object<'js>>() {
+        Some(namespace) => namespace.map_err(caught),
+        None => Err(BootError::Unsettled),
+    }
+}
+
+impl Realm {
+    /// Calls one of the five functions.
+    pub(crate) fn invoke<'js>(&self, ctx: &Ctx<'js>, f: Function) -> rquickjs::Result<Value<'js>> {
+        self.invoke.clone().restore(ctx)?.call((f as u8, self.bridge.generation()))
+    }
+
+    /// Calls `errorHandler` with an error made from the parts.
+    pub(crate) fn invoke_error_handler<'js>(
+        &self,
+        ctx: &Ctx<'js>,
+        (name, message, code): (&str, &str, &str),
+    ) -> rquickjs::Result<Value<'js>> {
+        self.fail.clone().restore(ctx)?.call((self.bridge.generation(), name, message, code))
+    }
+
+    /// Tells the prelude how an operation ended.
+    pub(crate) fn settle<'js>(
+        &self,
+        ctx: &Ctx<'js>,
+        id: u32,
+        ok: bool,
+        value: Value<'js>,
+    ) -> rquickjs::Result<()> {
+        self.settle.clone().restore(ctx)?.call((id, ok, value))
+    }
+
+    /// A promise for any thenable.
+    pub(crate) fn adopt<'js>(&self, ctx: &Ctx<'js>, value: Value<'js>) -> rquickjs::Result<Value<'js>> {
+        self.adopt.clone().restore(ctx)?.call((value,))
+    }
+
+    /// Forgets the operations of a lease that ended with some in flight.
+    pub(crate) fn reset(&self, ctx: &Ctx<'_>) -> rquickjs::Result<()> {
+        self.reset.clone().restore(ctx)?.call(())
+    }
+}
+
+/// Gives the running stack its bounds: they are relative to where the engine is entered.
+pub(crate) fn mark_stack(ctx: &Ctx<'_>) {
+    // SAFETY: the runtime of a live context.
+    unsafe { qjs::JS_UpdateStackTop(qjs::JS_GetRuntime(ctx.as_raw().as_ptr())) }
+}
+
+/// True if jobs wait in the runtime's queue.
+pub(crate) fn has_jobs(ctx: &Ctx<'_>) -> bool {
+    // SAFETY: the runtime of a live context.
+    unsafe { qjs::JS_IsJobPending(qjs::JS_GetRuntime(ctx.as_raw().as_ptr())) }
+}
+
+/// Empties the job queue without running any of the module's code. With a stack of one byte every call fails, so
+/// what is queued is rejected down its chain of promises and nothing new can be started.
+pub(crate) fn purge_jobs(ctx: &Ctx<'_>, stack_bytes: usize) {
+    let set = |bytes: usize| {
+        // SAFETY: the runtime of a live context.
+        unsafe { qjs::JS_SetMaxStackSize(qjs::JS_GetRuntime(ctx.as_raw().as_ptr()), bytes as _) }
+    };
+    set(1);
+    while has_jobs(ctx) {
+        ctx.execute_pending_job();
+    }
+    set(stack_bytes);
+}
+
+/// A value for [`Realm::settle`] made of JSON text.
+pub(crate) fn json<'js>(ctx: &Ctx<'js>, text: String) -> rquickjs::Result<Value<'js>> {
+    if text.is_empty() { Ok(Value::new_undefined(ctx.clone())) } else { ctx.json_parse(text) }
+}
+
+/// An error for the rejection of an operation.
+pub(crate) fn refusal<'js>(ctx: &Ctx<'js>, message: &str) -> rquickjs::Result<Value<'js>> {
+    Ok(rquickjs::Exception::from_message(ctx.clone(), message)?.into_object().into_value())
+}
+
+/// The cause of a failed evaluation or call that the engine reported without a value.
+pub(crate) fn internal(what: impl std::fmt::Display) -> Failure {
+    Failure::new(Cause::Internal, format!("the engine failed: {what}"))
+}

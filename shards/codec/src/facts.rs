@@ -35,6 +35,7 @@ impl Facts {
         let mut facts = Facts::default();
         let mut lists_others = false;
         let mut codings = 0;
+        let mut authorizations = 0;
         for field in &fields.list {
             let value = field.value.of(&fields.bytes);
             match field.kind {
@@ -63,6 +64,11 @@ impl Facts {
                     let known = value.eq_ignore_ascii_case(b"100-continue");
                     facts.expect = Some(known && facts.expect.is_none());
                 }
+                // Two of them are two identities: we would check one, and the upstream might believe the other.
+                FieldKind::Authorization if authorizations > 0 => {
+                    return Err(Malformed::DuplicateAuthorization);
+                }
+                FieldKind::Authorization => authorizations += 1,
                 _ => {}
             }
         }

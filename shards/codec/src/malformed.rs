@@ -87,6 +87,7 @@ malformed! {
     FieldName = "field_name", "RFC 9110 5.1", "a field name is not a token";
     FieldValue = "field_value", "RFC 9110 5.5", "a field value holds a control character";
     FieldAlias = "field_alias", "gateway rule", "a field name turns into a protected one when '_' is read as '-'";
+    DuplicateAuthorization = "duplicate_authorization", "RFC 9110 5.3", "there is more than one Authorization";
     ConnectionOption = "connection_option", "RFC 9110 7.6.1", "Connection lists something that is not a token";
     /// 417.
     UnknownExpectation = "unknown_expectation", "RFC 9110 10.1.1", "Expect is not exactly 100-continue";

@@ -542,6 +542,7 @@ mod tests {
         let check = |fields: &str, want| refuses(&format!("POST / HTTP/1.1\r\n{fields}\r\n\r\n"), want);
         check("X: y", Malformed::MissingHost);
         check("Host: a\r\nhost: a", Malformed::DuplicateHost);
+        check("Host: a\r\nAuthorization: b\r\nAUTHORIZATION: b", Malformed::DuplicateAuthorization);
         check("Host:", Malformed::Host);
         check("Host: a b", Malformed::Host);
         check("Host: a, a", Malformed::Host);

@@ -2,6 +2,7 @@
 //! it is written anew. Run with `RUSTC_BOOTSTRAP=1 cargo fuzz run request`.
 #![no_main]
 
+#[allow(dead_code)] // Each target reads one direction.
 #[path = "../../tests/stream/mod.rs"]
 mod stream;
 

@@ -2,6 +2,7 @@
 //! written anew. Run with `RUSTC_BOOTSTRAP=1 cargo fuzz run response`.
 #![no_main]
 
+#[allow(dead_code)] // Each target reads one direction.
 #[path = "../../tests/stream/mod.rs"]
 mod stream;
 

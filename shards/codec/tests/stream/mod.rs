@@ -56,7 +56,9 @@ pub fn requests(input: &[u8], cuts: &[usize]) -> (Vec<Message>, End) {
         let mut encoded = Vec::new();
         encode::request_line(&mut encoded, head.method(), head.path(), head.query());
         let started = start(about, &head.fields, head.body(), encoded);
-        let can_be_forwarded = *head.method() != http::Method::CONNECT && !head.host().is_empty();
+        // A gateway puts in the Host that an HTTP/1.0 request lacks; here there is none to put in.
+        let has_host = head.fields.get_kind(FieldKind::Host).is_some();
+        let can_be_forwarded = *head.method() != http::Method::CONNECT && has_host;
         Ok(Some((started, head.keep_alive() && !is_tunnel, can_be_forwarded)))
     })
 }
@@ -80,8 +82,9 @@ pub fn responses(input: &[u8], cuts: &[usize], method: &http::Method) -> (Vec<Me
         encode::status_line(&mut encoded, head.status(), head.reason());
         let started = start(about, &head.fields, head.body(), encoded);
         let goes_on = head.keep_alive() || head.body() == BodyFraming::UntilClose;
-        // What an empty reason is written as is not empty.
-        Ok(Some((started, goes_on && head.status() != 101, !head.reason().is_empty())))
+        let goes_on = goes_on && head.status() != 101;
+        // What an empty reason is written as is not empty; what follows a 101 is not HTTP/1.
+        Ok(Some((started, goes_on, !head.reason().is_empty() && head.status() != 101)))
     })
 }
 

@@ -1,0 +1,2 @@
+//! The admin API.
+pub mod auth;

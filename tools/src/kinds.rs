@@ -73,6 +73,14 @@ pub(crate) static KINDS: &[Kind] = &[
             .default("false"),
             Field::new("service", Text, "service to send requests to", "service=api"),
             Field::new("modules", List, "modules by name; the first is the entry", "modules=auth"),
+            Field::new("maxBodyBytes", Integer, "largest request body in bytes", "maxBodyBytes=1048576"),
+            Field::new(
+                "allowEncodedSlash",
+                Boolean,
+                "accept and forward %2F in the path",
+                "allowEncodedSlash=true",
+            )
+            .default("false"),
             TAGS,
         ],
         columns: &["name", "namespace", "paths", "methods", "service", "modules", "tags"],
@@ -128,7 +136,7 @@ pub(crate) static KINDS: &[Kind] = &[
             NAME,
             NAMESPACE,
             Field::new("schema", Json, "a JSON Schema for the documents", r#"schema:='{"type":"object"}'"#)
-                .required(),
+                .default("anything"),
             Field::new(
                 "visibility",
                 Choice(&["public", "private"]),

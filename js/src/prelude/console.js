@@ -94,7 +94,7 @@ function object(value, inner) {
     const content = "value" in property ? inner(property.value) : "[Getter]";
     text += `${count > 1 ? ", " : " "}${shown}: ${content}`;
   }
-  const head = name === "" ? "[Object: null prototype] " : name === "Object" ? "" : name + " ";
+  const head = name === "" || name === "Object" ? "" : name + " ";
   return head + (count === 0 ? "{}" : `{${text} }`);
 }
 

@@ -1,0 +1,13 @@
+//! The tests of the package: modules as users write them, run against a host with a manual clock.
+
+mod budgets;
+mod context;
+mod examples;
+mod functions;
+mod harness;
+mod imports;
+mod isolation;
+mod library;
+mod positions;
+mod promises;
+mod response;

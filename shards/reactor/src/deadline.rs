@@ -20,6 +20,9 @@ const NEVER: u64 = u64::MAX;
 pub enum Cut {
     /// Reading: what waits for bytes sees the end of input; an answer can still be sent.
     Read,
+    /// The same, for a socket that waits for work that may never come: [`cut_idle`] may do it at any time. What has
+    /// arrived already can still be read.
+    Idle,
     /// Both ways.
     Both,
 }
@@ -152,7 +155,7 @@ impl Entry {
         self.fired = true;
         self.due = NEVER;
         let how = match self.cut {
-            Cut::Read => libc::SHUT_RD,
+            Cut::Read | Cut::Idle => libc::SHUT_RD,
             Cut::Both => libc::SHUT_RDWR,
         };
         // SAFETY: the descriptor is open: its owner unregisters the entry before closing it.
@@ -168,6 +171,14 @@ pub(crate) fn start() {
             sleep(pause).await;
             WHEEL.with_borrow_mut(|wheel| wheel.turn(now_tick()));
         }
+    });
+}
+
+/// Ends every idle wait now.
+pub fn cut_idle() {
+    WHEEL.with_borrow_mut(|wheel| {
+        let waiting = |entry: &&mut Entry| entry.used && entry.due != NEVER && entry.cut == Cut::Idle;
+        wheel.entries.iter_mut().filter(waiting).for_each(Entry::fire);
     });
 }
 

@@ -11,9 +11,9 @@ mod socket;
 mod task;
 mod wake;
 
-pub use deadline::{Cut, Deadline};
+pub use deadline::{Cut, Deadline, cut_idle};
 pub use driver::{Driver, RingOptions, probe, run};
 pub use listener::Listener;
 pub use socket::{ConnectError, Reader, Socket, SocketOptions, Writer, connect};
-pub use task::{Either, race, sleep, spawn};
-pub use wake::{Wakeups, wakeups};
+pub use task::{Either, race, sleep, spawn, spawn_guarded};
+pub use wake::{WakeSource, Wakeups, wakeups};

@@ -8,20 +8,21 @@ use std::os::unix::net::UnixStream as StdStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The shard's end, made on any thread and awaited on the shard's.
-pub struct Wakeups {
+/// The end that is woken, on its way to the thread that will wait for it.
+pub struct WakeSource {
     pending: Arc<AtomicBool>,
-    end: End,
+    stream: StdStream,
 }
 
-enum End {
-    Idle(StdStream),
-    Running(UnixStream, Vec<u8>),
-    Broken,
+/// The same, on the shard's thread.
+pub struct Wakeups {
+    pending: Arc<AtomicBool>,
+    stream: UnixStream,
+    buffer: Vec<u8>,
 }
 
 /// A hook that wakes, and the end that is woken.
-pub fn wakeups() -> io::Result<(Arc<dyn Fn() + Send + Sync>, Wakeups)> {
+pub fn wakeups() -> io::Result<(Arc<dyn Fn() + Send + Sync>, WakeSource)> {
     let (ours, theirs) = StdStream::pair()?;
     theirs.set_nonblocking(true)?;
     let pending = Arc::new(AtomicBool::new(false));
@@ -32,24 +33,25 @@ pub fn wakeups() -> io::Result<(Arc<dyn Fn() + Send + Sync>, Wakeups)> {
             let _ = (&theirs).write(&[1]);
         }
     };
-    Ok((Arc::new(wake), Wakeups { pending, end: End::Idle(ours) }))
+    Ok((Arc::new(wake), WakeSource { pending, stream: ours }))
+}
+
+impl WakeSource {
+    /// Begins to listen, on the thread of a running driver.
+    pub fn listen(self) -> io::Result<Wakeups> {
+        self.stream.set_nonblocking(monoio::utils::is_legacy())?;
+        let stream = UnixStream::from_std(self.stream)?;
+        Ok(Wakeups { pending: self.pending, stream, buffer: Vec::with_capacity(16) })
+    }
 }
 
 impl Wakeups {
     /// Resolves when the hook was called since the last time. Whatever the hook announced is visible then.
     pub async fn next(&mut self) -> io::Result<()> {
-        if let End::Idle(_) = self.end {
-            let End::Idle(stream) = std::mem::replace(&mut self.end, End::Broken) else { unreachable!() };
-            stream.set_nonblocking(monoio::utils::is_legacy())?;
-            self.end = End::Running(UnixStream::from_std(stream)?, Vec::with_capacity(16));
-        }
-        let End::Running(stream, buffer) = &mut self.end else {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        };
-        let mut bytes = std::mem::take(buffer);
+        let mut bytes = std::mem::take(&mut self.buffer);
         bytes.clear();
-        let (result, back) = stream.read(bytes).await;
-        *buffer = back;
+        let (result, back) = self.stream.read(bytes).await;
+        self.buffer = back;
         if result? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

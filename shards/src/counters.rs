@@ -1,0 +1,208 @@
+//! What the shard counts, in plain cells of its own; differences go to the admin a few times a second. Nothing here is
+//! shared with another thread, and counting a request allocates nothing once its route has a row.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::sync::Arc;
+use tidegate_snapshot::{LATENCY_BOUNDS_US, Route, RouteReport, ShardReport, ShardTotals, StatusClass};
+
+struct Row {
+    report: RouteReport,
+    touched: bool,
+}
+
+impl Row {
+    fn new(key: Arc<str>) -> Self {
+        let report = RouteReport {
+            key,
+            responses: [0; 5],
+            latency: [0; LATENCY_BOUNDS_US.len() + 1],
+            latency_sum_us: 0,
+            upstream_errors: 0,
+        };
+        Self { report, touched: false }
+    }
+
+    fn take(&mut self) -> RouteReport {
+        self.touched = false;
+        let fresh = Self::new(self.report.key.clone()).report;
+        std::mem::replace(&mut self.report, fresh)
+    }
+}
+
+#[derive(Default)]
+struct Rows {
+    by_slot: Vec<Option<Row>>,
+    /// Slots with something to report.
+    touched: Vec<u32>,
+    /// Reports of routes whose slot has gone to another.
+    orphans: Vec<RouteReport>,
+}
+
+impl Rows {
+    fn of(&mut self, slot: u32, key: &Arc<str>) -> &mut RouteReport {
+        let at = slot as usize;
+        if at >= self.by_slot.len() {
+            self.by_slot.resize_with(at + 1, || None);
+        }
+        let row = self.by_slot[at].get_or_insert_with(|| Row::new(key.clone()));
+        if !Arc::ptr_eq(&row.report.key, key) {
+            if row.touched {
+                self.orphans.push(row.report.clone());
+            }
+            let touched = row.touched;
+            *row = Row::new(key.clone());
+            row.touched = touched;
+        }
+        if !row.touched {
+            row.touched = true;
+            self.touched.push(slot);
+        }
+        &mut row.report
+    }
+}
+
+/// A number that only this thread sees.
+#[derive(Default)]
+pub struct Count(Cell<u64>);
+
+impl Count {
+    /// Adds.
+    pub fn add(&self, n: u64) {
+        self.0.set(self.0.get().wrapping_add(n));
+    }
+    /// Takes away, for numbers that go up and down.
+    pub fn sub(&self, n: u64) {
+        self.0.set(self.0.get().wrapping_sub(n));
+    }
+    /// The number.
+    pub fn get(&self) -> u64 {
+        self.0.get()
+    }
+    fn take(&self) -> u64 {
+        self.0.take()
+    }
+}
+
+/// Slot of the row that counts requests without a route: row 0; a route's row is its slot plus one.
+const NO_ROUTE: u32 = 0;
+
+/// The shard's counters.
+pub struct Counters {
+    /// Connections open now.
+    pub connections: Count,
+    /// Connections accepted.
+    pub accepted: Count,
+    /// Requests answered.
+    pub requests: Count,
+    /// Bytes from clients.
+    pub received_bytes: Count,
+    /// Bytes to clients.
+    pub sent_bytes: Count,
+    /// Upstream connections opened.
+    pub upstream_connects: Count,
+    /// Upstream exchanges on a kept connection.
+    pub upstream_reuses: Count,
+    /// Upstream connections idle now.
+    pub upstream_idle: Count,
+    /// Retries.
+    pub upstream_retries: Count,
+    /// Events dropped.
+    pub events_dropped: Count,
+    faults: RefCell<HashMap<&'static str, u64>>,
+    rows: RefCell<Rows>,
+    no_route: Arc<str>,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            connections: Count::default(),
+            accepted: Count::default(),
+            requests: Count::default(),
+            received_bytes: Count::default(),
+            sent_bytes: Count::default(),
+            upstream_connects: Count::default(),
+            upstream_reuses: Count::default(),
+            upstream_idle: Count::default(),
+            upstream_retries: Count::default(),
+            events_dropped: Count::default(),
+            faults: RefCell::default(),
+            rows: RefCell::default(),
+            no_route: "".into(),
+        }
+    }
+}
+
+impl Counters {
+    /// Counts an answered request.
+    pub fn request(&self, route: Option<&Route>, status: u16, latency_ns: u64) {
+        self.requests.add(1);
+        let mut rows = self.rows.borrow_mut();
+        let row = match route {
+            Some(route) => rows.of(route.slot + 1, &route.key),
+            None => rows.of(NO_ROUTE, &self.no_route),
+        };
+        let us = latency_ns / 1_000;
+        row.responses[StatusClass::of(status).0] += 1;
+        row.latency[LATENCY_BOUNDS_US.partition_point(|bound| u64::from(*bound) < us)] += 1;
+        row.latency_sum_us += us;
+    }
+
+    /// Counts a failed upstream call.
+    pub fn upstream_error(&self, route: &Route) {
+        self.rows.borrow_mut().of(route.slot + 1, &route.key).upstream_errors += 1;
+    }
+
+    /// Counts a fault by its name.
+    pub fn fault(&self, name: &'static str) {
+        *self.faults.borrow_mut().entry(name).or_default() += 1;
+    }
+
+    /// What was counted since the last time.
+    pub fn take(&self, shard: u16, snapshots_held: u64) -> ShardReport {
+        let totals = ShardTotals {
+            connections: self.connections.get(),
+            accepted: self.accepted.take(),
+            requests: self.requests.take(),
+            received_bytes: self.received_bytes.take(),
+            sent_bytes: self.sent_bytes.take(),
+            upstream_connects: self.upstream_connects.take(),
+            upstream_reuses: self.upstream_reuses.take(),
+            upstream_idle: self.upstream_idle.get(),
+            upstream_retries: self.upstream_retries.take(),
+            events_dropped: self.events_dropped.take(),
+            snapshots_held,
+        };
+        let mut rows = self.rows.borrow_mut();
+        let mut routes = std::mem::take(&mut rows.orphans);
+        for slot in std::mem::take(&mut rows.touched) {
+            if let Some(row) = &mut rows.by_slot[slot as usize] {
+                routes.push(row.take());
+            }
+        }
+        let faults: Vec<_> = self.faults.borrow_mut().drain().collect();
+        ShardReport { shard, totals, routes, scripts: Vec::new(), faults }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_once_and_by_class() {
+        let counters = Counters::default();
+        counters.request(None, 404, 60_000);
+        counters.request(None, 200, 6_000_000_000);
+        counters.fault("no_route");
+        let report = counters.take(3, 1);
+        assert_eq!((report.shard, report.totals.requests, report.routes.len()), (3, 2, 1));
+        let row = &report.routes[0];
+        assert_eq!(row.responses, [0, 1, 0, 1, 0]);
+        assert_eq!((row.latency[1], row.latency[LATENCY_BOUNDS_US.len()]), (1, 1));
+        assert_eq!(report.faults, [("no_route", 1)]);
+        let again = counters.take(3, 1);
+        assert_eq!((again.totals.requests, again.routes.len()), (0, 0));
+    }
+}

@@ -1,0 +1,418 @@
+//! One request and its response: the order of the stages, and all the control flow a request has. The stages know
+//! nothing of each other; what one hands to the next passes through here.
+
+use crate::body::Body;
+use crate::fault::Fault;
+use crate::link::Answered;
+use crate::local::Local;
+use crate::policy::{self, Admission};
+use crate::reply::Own;
+use crate::respond::{self, Ask, Rules};
+use crate::route::{self, Matched, Memo};
+use crate::script::{Lent, Outcome, Run, Source, Trouble};
+use crate::tables::Tables;
+use crate::upstream::{Call, Line, RequestBody};
+use crate::wire::{Input, Output, Peer};
+use std::mem::take;
+use std::sync::Arc;
+use tidegate_codec::{BodyFraming, RequestHead};
+use tidegate_reactor::clock;
+use tidegate_snapshot::Route;
+
+/// What the client is to get.
+enum Reply<'x> {
+    /// Made here. The flag says that it is an upstream's response which a module collected or rewrote.
+    Own(Own, bool),
+    /// The upstream's response, its body still to come.
+    Proxied(Answered<'x>),
+}
+
+/// A client's connection, as an exchange uses it. Everything in it is kept from one request to the next.
+pub struct Session {
+    /// The request's head.
+    pub head: RequestHead,
+    /// From the client.
+    pub input: Input,
+    /// To the client.
+    pub output: Output,
+    /// Who it is.
+    pub peer: Peer,
+    /// The namespace of the last host.
+    pub memo: Memo,
+}
+
+struct Exchange<'c> {
+    local: &'c Local,
+    tables: &'c Tables,
+    head: &'c mut RequestHead,
+    output: &'c mut Output,
+    peer: &'c Peer,
+    memo: &'c mut Memo,
+    route: Option<&'c Arc<Route>>,
+    run: Option<Run>,
+    /// The modules have the head; otherwise it is in `head`.
+    is_lent: bool,
+    /// A byte of the request's body was taken from the input.
+    is_touched: bool,
+    /// The request's body was taken to its end.
+    is_read: bool,
+}
+
+async fn serve<'x, 'c: 'x>(x: &mut Exchange<'c>, input: &'x mut Input) -> Result<Reply<'x>, Trouble> {
+    if let Admission::Redirect(url) = policy::admit(x.tables, x.head, x.peer.is_secure)? {
+        return Ok(Reply::Own(redirect(&url), false));
+    }
+    let matched = route::find(x.tables, x.head, x.memo)?;
+    x.route = Some(matched.route);
+    let chosen = x.admit_body().and(Ok(x.on_request(&matched, input).await?))?;
+    if matched.route.service.is_none() {
+        return x.handle(input).await;
+    }
+    let answered = x.call(&matched, chosen, input).await?;
+    x.on_response(answered).await
+}
+
+/// Serves one request whose head is in `line`; answers whether the connection can carry another.
+pub async fn run(local: &Local, line: &mut Session) -> bool {
+    let started = clock::precise_ns();
+    let tables = local.current.pin();
+    let Session { head, input, output, peer, memo } = line;
+    let is_bodiless = matches!(head.body(), BodyFraming::None | BodyFraming::Length(0));
+    let mut x = Exchange {
+        local,
+        tables: &tables,
+        head,
+        output,
+        peer,
+        memo,
+        route: None,
+        run: None,
+        is_lent: false,
+        is_touched: false,
+        is_read: is_bodiless,
+    };
+    // A proxied response may still hold the input for its upload, so it is sent first.
+    let outcome = match serve(&mut x, input).await {
+        Ok(Reply::Proxied(answered)) => Ok(x.send_proxied(answered).await),
+        Ok(Reply::Own(own, is_upstreams)) => Err(Ok((own, is_upstreams))),
+        Err(trouble) => Err(Err(trouble)),
+    };
+    let (status, is_kept) = match outcome {
+        Ok(sent) => sent,
+        Err(Ok((own, is_upstreams))) => x.send_own(own, is_upstreams, input).await,
+        Err(Err(trouble)) => x.fail(trouble, input).await,
+    };
+    if let Some(lent) = x.run.take().and_then(Run::close)
+        && x.is_lent
+    {
+        // The request's buffers are kept for the next one.
+        *x.head = lent.request;
+    }
+    local.lender.counters.request(x.route.map(|route| &**route), status, clock::precise_ns() - started);
+    is_kept
+}
+
+fn redirect(url: &str) -> Own {
+    let mut own = Own::new(308);
+    // Made of canonical parts: nothing in it can be refused.
+    let _ = own.head.fields.set(b"Location", url.as_bytes());
+    own
+}
+
+impl<'c> Exchange<'c> {
+    fn source<'a>(
+        &'a mut self,
+        input: &'a mut Input,
+        framing: BodyFraming,
+    ) -> (&'a mut Option<Run>, Source<'a>) {
+        let source = Source {
+            input,
+            go_on: self.head.expects_continue().then_some(&mut *self.output),
+            framing,
+            allowance: self.route.map_or(0, |route| route.max_body_bytes),
+            limits: &self.local.limits,
+            is_touched: &mut self.is_touched,
+            is_read: &mut self.is_read,
+        };
+        (&mut self.run, source)
+    }
+
+    /// A body whose length is known to be too much is refused before anything is done about it.
+    fn admit_body(&self) -> Result<(), Trouble> {
+        let most = self.route.map_or(0, |route| route.max_body_bytes);
+        match self.head.body() {
+            BodyFraming::Length(length) if length > most => Err(Fault::BodyTooLarge.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// `fetchUpstream` and `requestModifier`.
+    async fn on_request(
+        &mut self,
+        matched: &Matched<'_>,
+        input: &mut Input,
+    ) -> Result<Option<String>, Trouble> {
+        let Some(script) = &matched.route.script else { return Ok(None) };
+        let framing = self.head.body();
+        let expects_continue = self.head.expects_continue();
+        let lent = Lent::new(
+            take(self.head),
+            matched.params(),
+            self.peer,
+            matched.route,
+            matched.namespace,
+            self.local.next_id(),
+        );
+        match self.local.scripts.begin(script, lent) {
+            Ok(run) => {
+                self.run = Some(run);
+                self.is_lent = true;
+            }
+            Err(refused) => {
+                let (trouble, lent) = *refused;
+                *self.head = lent.request;
+                return Err(trouble);
+            }
+        }
+        let (run, mut source) = self.source(input, framing);
+        if !expects_continue {
+            source.go_on = None;
+        }
+        match run {
+            Some(run) => run.before(matched.route.service.is_some(), &mut source).await,
+            None => Ok(None),
+        }
+    }
+
+    /// `requestHandler`, for a route without a service.
+    async fn handle<'x>(&mut self, input: &'x mut Input) -> Result<Reply<'x>, Trouble> {
+        let Some(framing) = self.run.as_ref().map(|run| run.lent().request.body()) else {
+            return Err(Fault::NothingToCall.into());
+        };
+        let (run, mut source) = self.source(input, framing);
+        let Some(run) = run else { return Err(Fault::NothingToCall.into()) };
+        Ok(Reply::Own(run.handle(&mut source).await?, false))
+    }
+
+    /// The service, or what `fetchUpstream` chose instead.
+    async fn call<'x>(
+        &mut self,
+        matched: &Matched<'_>,
+        chosen: Option<String>,
+        input: &'x mut Input,
+    ) -> Result<Answered<'x>, Trouble>
+    where
+        'c: 'x,
+    {
+        let Some(service) = &matched.route.service else { return Err(Fault::NothingToCall.into()) };
+        let local = self.local;
+        let chosen = match chosen {
+            Some(url) => Some(local.names.endpoint(&url, Some(service), &local.lender, &local.limits).await?),
+            None => None,
+        };
+        let (mut body, mut is_host_chosen, mut rest) = (RequestBody::Stream, false, matched.rest);
+        if let Some(run) = &self.run {
+            *self.head = run.take_request();
+            self.is_lent = false;
+            is_host_chosen = run.lent().is_host_chosen;
+            if run.lent().is_path_chosen {
+                rest = None;
+            }
+            body = match run.request_body() {
+                Outcome::Untouched => RequestBody::Stream,
+                Outcome::Collected(bytes) | Outcome::Written(bytes) => RequestBody::Whole(bytes.to_vec()),
+            };
+        }
+        if matches!(body, RequestBody::Stream) && !self.has_arrived(input) {
+            self.is_touched = true;
+        }
+        let call = Call {
+            route: matched.route,
+            service,
+            chosen,
+            rest,
+            forwarded: self.tables.settings().forwarded,
+            is_host_chosen,
+            body,
+        };
+        let line = Line { input, output: self.output, peer: self.peer };
+        let answered =
+            local.upstreams.call(&call, self.head, line, &local.limits, &local.lender.counters).await?;
+        self.is_read |= answered.is_uploaded && matches!(call.body, RequestBody::Stream);
+        Ok(answered)
+    }
+
+    fn has_arrived(&self, input: &Input) -> bool {
+        match self.head.body() {
+            BodyFraming::None => true,
+            BodyFraming::Length(length) => length <= input.buffer.len() as u64,
+            BodyFraming::Chunked | BodyFraming::UntilClose => false,
+        }
+    }
+
+    /// `responseModifier`.
+    async fn on_response<'x>(&mut self, mut answered: Answered<'x>) -> Result<Reply<'x>, Trouble> {
+        let Some(run) = self.run.as_mut().filter(|run| run.modifies_response()) else {
+            return Ok(Reply::Proxied(answered));
+        };
+        let framing = answered.link.head.body();
+        run.lend_response(take(self.head), take(&mut answered.link.head));
+        self.is_lent = true;
+        let mut is_read = matches!(framing, BodyFraming::None);
+        let result = {
+            let mut source = Source {
+                input: &mut answered.link.input,
+                go_on: None,
+                framing,
+                allowance: u64::MAX,
+                limits: &self.local.limits,
+                is_touched: &mut false,
+                is_read: &mut is_read,
+            };
+            run.after(&mut source).await
+        };
+        let outcome = run.upstream_body();
+        {
+            let mut lent = run.lent();
+            answered.link.head = lent.upstream.take().unwrap_or_default();
+        }
+        result?;
+        let bytes = match outcome {
+            Outcome::Untouched => return Ok(Reply::Proxied(answered)),
+            Outcome::Collected(bytes) | Outcome::Written(bytes) => bytes.to_vec(),
+        };
+        let Answered { mut link, is_uploaded, .. } = answered;
+        let is_reusable =
+            is_read && is_uploaded && link.head.keep_alive() && framing != BodyFraming::UntilClose;
+        let own = Own { head: take(&mut link.head), body: bytes };
+        if is_reusable {
+            self.local.upstreams.pool.give_back(link, &self.local.limits, &self.local.lender.counters);
+        }
+        Ok(Reply::Own(own, true))
+    }
+
+    /// The fields of the request that its answer depends on, wherever the head is now.
+    fn ask(&self, is_consumed: bool) -> Ask {
+        let of = |head: &RequestHead| Ask {
+            is_head: *head.method() == http::Method::HEAD,
+            version: head.version(),
+            is_kept: head.keep_alive() && is_consumed && !self.local.is_draining.get(),
+        };
+        match &self.run {
+            Some(run) if self.is_lent => of(&run.lent().request),
+            _ => of(self.head),
+        }
+    }
+
+    fn rules(&self, is_ours: bool) -> Rules<'c> {
+        let service = self.route.and_then(|route| route.service.as_ref());
+        Rules {
+            settings: self.tables.settings(),
+            is_hidden: service.is_some_and(|service| service.hide_gateway_headers),
+            is_ours,
+        }
+    }
+
+    /// Whether the request's body is out of the way, so that the connection can carry another request. Only what has
+    /// arrived already is skipped; nothing is waited for.
+    fn consume_body(&mut self, input: &mut Input) -> bool {
+        if !self.is_read && !self.is_touched {
+            self.is_touched = true;
+            let framing = match &self.run {
+                Some(run) if self.is_lent => run.lent().request.body(),
+                _ => self.head.body(),
+            };
+            self.is_read = Body::new(framing, u64::MAX).skip_arrived(input);
+        }
+        self.is_read
+    }
+
+    async fn send_own(&mut self, own: Own, is_upstreams: bool, input: &mut Input) -> (u16, bool) {
+        let is_consumed = self.consume_body(input);
+        let ask = self.ask(is_consumed);
+        let rules = self.rules(!is_upstreams);
+        let sent = respond::send_own(&own, &ask, &rules, self.output, &self.local.limits).await;
+        self.note(sent.fault);
+        (own.head.status(), ask.is_kept && sent.is_clean)
+    }
+
+    async fn send_proxied(&mut self, answered: Answered<'_>) -> (u16, bool) {
+        let status = answered.link.head.status();
+        let ask = self.ask(self.is_read);
+        let rules = self.rules(false);
+        let sent = respond::send_proxied(answered, &ask, &rules, self.output, &self.local.limits).await;
+        self.note(sent.fault);
+        if let Some(link) = sent.reusable {
+            self.local.upstreams.pool.give_back(link, &self.local.limits, &self.local.lender.counters);
+        }
+        (status, ask.is_kept && sent.is_clean && self.is_read)
+    }
+
+    /// `errorHandler`, or what the fault's status says.
+    async fn fail(&mut self, trouble: Trouble, input: &mut Input) -> (u16, bool) {
+        self.explain(&trouble);
+        if matches!(trouble.fault, Fault::ClientClosed) {
+            return (respond::status(trouble.fault), false);
+        }
+        if let Some(own) = self.on_error(&trouble, input).await {
+            return self.send_own(own, false, input).await;
+        }
+        let allow = (trouble.fault == Fault::MethodNotAllowed)
+            .then(|| route::allowed(self.tables, self.head, self.memo).allow())
+            .or_else(|| (trouble.fault == Fault::MethodRefused).then(String::new));
+        let is_silent = trouble.fault == Fault::NoNamespace && self.tables.settings().strict_mode;
+        if is_silent {
+            return (respond::status(trouble.fault), false);
+        }
+        let own = respond::answer(trouble.fault, allow.as_deref());
+        self.send_own(own, false, input).await
+    }
+
+    async fn on_error(&mut self, trouble: &Trouble, input: &mut Input) -> Option<Own> {
+        self.run.as_ref()?;
+        if !self.is_lent {
+            // The upstream call had the head; the handler may look at it again.
+            let head = take(self.head);
+            if let Some(run) = &self.run {
+                run.lent().request = head;
+                self.is_lent = true;
+            }
+        }
+        let framing = self.run.as_ref().map(|run| run.lent().request.body())?;
+        if self.is_touched
+            && !self.is_read
+            && let Some(run) = &self.run
+        {
+            run.refuse_request_body();
+        }
+        let (run, mut source) = self.source(input, framing);
+        match run.as_mut()?.on_error(trouble, &mut source).await {
+            Ok(own) => own,
+            Err(second) => {
+                self.explain(&second);
+                None
+            }
+        }
+    }
+
+    fn explain(&self, trouble: &Trouble) {
+        let detail = match &trouble.failure {
+            Some(failure) if failure.stack.is_empty() => failure.message.clone(),
+            Some(failure) => format!("{}\n{}", failure.message, failure.stack.trim_end()),
+            None => String::new(),
+        };
+        self.say(trouble.fault, &detail);
+    }
+
+    fn note(&self, fault: Option<Fault>) {
+        if let Some(fault) = fault {
+            self.say(fault, "after the response's head had left");
+        }
+    }
+
+    fn say(&self, fault: Fault, detail: &str) {
+        let lender = &self.local.lender;
+        let route = self.route.map(|route| &**route);
+        lender.outbox.fault(&lender.counters, fault, route, self.peer.address.ip(), detail);
+    }
+}

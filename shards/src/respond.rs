@@ -1,0 +1,93 @@
+//! The response as it goes to the client: a proxied one relayed with its framing written anew, or one of our own. The
+//! one place that knows which status a fault has. Decides nothing about routes, upstreams or modules.
+
+mod fault;
+mod head;
+
+pub use fault::{answer, status};
+pub use head::{Ask, Rules};
+
+use crate::body::{Body, BodyFault, OutFraming};
+use crate::fault::Fault;
+use crate::limits::Limits;
+use crate::link::{Answered, Link, Uploaded};
+use crate::reply::Own;
+use crate::wire::Output;
+use head::Framing;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use tidegate_codec::BodyFraming;
+
+/// How sending ended.
+pub struct Sent {
+    /// The upstream's connection, if it can carry another exchange.
+    pub reusable: Option<Box<Link>>,
+    /// Whether the client's connection can carry another exchange, as far as the response goes.
+    pub is_clean: bool,
+    /// What went wrong after the head had left, when it was too late for another answer.
+    pub fault: Option<Fault>,
+}
+
+/// Sends a response of our own.
+pub async fn send_own(own: &Own, ask: &Ask, rules: &Rules<'_>, output: &mut Output, limits: &Limits) -> Sent {
+    let framing = Framing::Length(own.body.len() as u64);
+    head::write(&mut output.buffer, &own.head, framing, ask, rules);
+    if !ask.is_head && head::may_have_body(own.head.status()) {
+        output.buffer.extend_from_slice(&own.body);
+    }
+    let result = output.flush(limits.write_timeout).await;
+    let fault = result.err().map(|broken| BodyFault::Write(broken).of_response());
+    Sent { reusable: None, is_clean: fault.is_none(), fault }
+}
+
+/// Sends the upstream's response, and what is left of the request's body up at the same time.
+pub async fn send_proxied(
+    answered: Answered<'_>,
+    ask: &Ask,
+    rules: &Rules<'_>,
+    output: &mut Output,
+    limits: &Limits,
+) -> Sent {
+    let Answered { mut link, mut pump, mut is_uploaded } = answered;
+    let incoming = link.head.body();
+    let framing = match incoming {
+        BodyFraming::None => Framing::Announced,
+        BodyFraming::Length(length) => Framing::Length(length),
+        BodyFraming::Chunked | BodyFraming::UntilClose if ask.knows_chunked() => Framing::Chunked,
+        BodyFraming::Chunked | BodyFraming::UntilClose => Framing::UntilClose,
+    };
+    head::write(&mut output.buffer, &link.head, framing, ask, rules);
+    let out = if framing == Framing::Chunked { OutFraming::Chunked } else { OutFraming::Plain };
+    let mut body = Body::new(incoming, u64::MAX);
+    let mut returned = None;
+    let result = {
+        let mut down = pin!(body.relay(&mut link.input, output, out, limits));
+        poll_fn(|context| {
+            if let Some(up) = &mut pump
+                && let Poll::Ready(Uploaded { output, result }) = up.as_mut().poll(context)
+            {
+                is_uploaded = result.is_ok();
+                returned = result.is_ok().then_some(output);
+                pump = None;
+            }
+            down.as_mut().poll(context)
+        })
+        .await
+    };
+    if returned.is_some() {
+        link.output = returned;
+    }
+    let fault = result.err().map(BodyFault::of_response);
+    if fault.is_some() {
+        // The client must not take a cut body for a whole one.
+        output.writer.reset_on_close();
+    }
+    let is_reusable =
+        fault.is_none() && is_uploaded && link.head.keep_alive() && incoming != BodyFraming::UntilClose;
+    Sent {
+        reusable: is_reusable.then_some(link),
+        is_clean: fault.is_none() && framing != Framing::UntilClose,
+        fault,
+    }
+}

@@ -1,0 +1,128 @@
+//! What the shard lends to the modules of one namespace: clock, randomness, documents, the log. Documents are read
+//! from the local store on this thread; writes and names go to the admin and come back as a message.
+
+use crate::counters::Counters;
+use crate::outbox::Outbox;
+use crate::tickets::Tickets;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tidegate_js::{ConsoleLevel, Host, Pending, Refused, StateRead, StateWrite};
+use tidegate_reactor::{Either, clock, race, sleep};
+use tidegate_snapshot::{DocumentQuery, DocumentReader, DocumentWrite, Event, EventLevel, ToAdmin};
+
+/// How long a module waits for the admin before its write is called failed.
+const ADMIN_PATIENCE: Duration = Duration::from_secs(20);
+
+/// What all hosts of a shard share.
+pub struct Lender {
+    /// Reads documents.
+    pub reader: Arc<dyn DocumentReader>,
+    /// The way to the admin.
+    pub outbox: Outbox,
+    /// The shard's counters.
+    pub counters: Counters,
+    /// Writes under way.
+    pub writes: Tickets<Result<String, String>>,
+    /// Names under way.
+    pub names: Tickets<Result<Vec<std::net::SocketAddr>, String>>,
+}
+
+/// The host of one script.
+pub struct ScriptHost {
+    /// Shared with the shard.
+    pub lender: Rc<Lender>,
+    /// The namespace whose state the modules see.
+    pub namespace: Arc<str>,
+}
+
+impl Lender {
+    /// Asks the admin for addresses of a host that only a module knows.
+    pub async fn resolve(&self, host: &str, port: u16) -> Result<Vec<std::net::SocketAddr>, String> {
+        let ticket = self.names.open();
+        let question =
+            ToAdmin::Resolve { shard: self.outbox.shard, ticket: ticket.id(), host: host.into(), port };
+        self.outbox.admin.send(question).map_err(|_| "the admin plane is busy".to_string())?;
+        match race(ticket.answer(), sleep(ADMIN_PATIENCE)).await {
+            Either::Left(answer) => answer,
+            Either::Right(()) => Err("the resolver did not answer".into()),
+        }
+    }
+}
+
+impl Host for ScriptHost {
+    fn now_ms(&self) -> f64 {
+        clock::wall().as_micros() as f64 / 1_000.0
+    }
+
+    fn monotonic_ms(&self) -> f64 {
+        clock::precise_ns() as f64 / 1_000_000.0
+    }
+
+    fn random(&self, out: &mut [u8]) {
+        for part in out.chunks_mut(256) {
+            // SAFETY: `part` is writable for its length; up to 256 bytes are always filled at once.
+            let filled = unsafe { libc::getrandom(part.as_mut_ptr().cast(), part.len(), 0) };
+            assert_eq!(filled, part.len() as isize, "the kernel gives random bytes");
+        }
+    }
+
+    fn sleep(&self, ms: u64) -> Pending<()> {
+        Box::pin(sleep(Duration::from_millis(ms)))
+    }
+
+    fn console(&self, module: &str, level: ConsoleLevel, text: &str) {
+        let event = Event {
+            shard: self.lender.outbox.shard,
+            level: match level {
+                ConsoleLevel::Debug => EventLevel::Debug,
+                ConsoleLevel::Info => EventLevel::Info,
+                ConsoleLevel::Warn => EventLevel::Warn,
+                ConsoleLevel::Error => EventLevel::Error,
+            },
+            what: "console",
+            route: None,
+            module: Some(format!("{}/{module}", self.namespace).into()),
+            client: None,
+            text: text.to_string(),
+        };
+        self.lender.outbox.event(&self.lender.counters, event);
+    }
+
+    fn read_state(&self, read: StateRead) -> Result<String, Refused> {
+        let query = match read {
+            StateRead::Collection { name } => DocumentQuery::Collection { name },
+            StateRead::Document { collection, id } => DocumentQuery::Document { collection, id },
+            StateRead::Documents { collection, limit, offset } => {
+                DocumentQuery::Documents { collection, limit, offset }
+            }
+        };
+        self.lender.reader.read(&self.namespace, &query).map_err(Refused)
+    }
+
+    fn write_state(&self, write: StateWrite) -> Pending<Result<String, Refused>> {
+        let write = match write {
+            StateWrite::PutCollection { collection } => DocumentWrite::PutCollection { collection },
+            StateWrite::DeleteCollection { name } => DocumentWrite::DeleteCollection { name },
+            StateWrite::PutDocument { collection, id, data } => {
+                DocumentWrite::PutDocument { collection, id, data }
+            }
+            StateWrite::DeleteDocument { collection, id } => DocumentWrite::DeleteDocument { collection, id },
+        };
+        let (lender, namespace) = (self.lender.clone(), self.namespace.clone());
+        Box::pin(async move {
+            let ticket = lender.writes.open();
+            let question =
+                ToAdmin::Write { shard: lender.outbox.shard, ticket: ticket.id(), namespace, write };
+            if lender.outbox.admin.send(question).is_err() {
+                return Err(Refused("the admin plane is busy: try again".into()));
+            }
+            match race(ticket.answer(), sleep(ADMIN_PATIENCE)).await {
+                Either::Left(answer) => answer.map_err(Refused),
+                Either::Right(()) => {
+                    Err(Refused("the write was not confirmed in time; it may still happen".into()))
+                }
+            }
+        })
+    }
+}

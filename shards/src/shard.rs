@@ -1,0 +1,156 @@
+//! One shard: a thread on a core with its own runtime, listener, tables and pools, from its birth to its drained end.
+
+use crate::accept;
+use crate::install::{self, Mailbox};
+use crate::limits::Limits;
+use crate::local::Local;
+use crate::outbox::Outbox;
+use crate::script::{Lender, Names, Scripts};
+use crate::tables::Current;
+use crate::upstream::Upstreams;
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tidegate_mailbox::{QueueReader, QueueWriter, SlotReader};
+use tidegate_reactor::{Driver, Listener, RingOptions, WakeSource, race, run, sleep, spawn};
+use tidegate_snapshot::{DocumentReader, Snapshot, ToAdmin, ToShard};
+
+/// Between two reports of what was counted.
+const REPORT_INTERVAL: Duration = Duration::from_millis(250);
+/// Reports between two sweeps of the upstream pool.
+const REPORTS_PER_SWEEP: u32 = 4;
+/// How often a draining shard looks whether its last connection has ended.
+const DRAIN_INTERVAL: Duration = Duration::from_millis(5);
+
+/// Everything a shard is born with.
+pub struct ShardOptions {
+    /// Its index.
+    pub index: u16,
+    /// The CPU it is bound to.
+    pub cpu: Option<usize>,
+    /// What drives its I/O.
+    pub driver: Driver,
+    /// Its ring.
+    pub ring: RingOptions,
+    /// Bounds.
+    pub limits: Limits,
+    /// Its own listening socket.
+    pub listener: std::net::TcpListener,
+    /// What it runs first.
+    pub snapshot: Arc<Snapshot>,
+    /// Later snapshots.
+    pub snapshots: SlotReader<Arc<Snapshot>>,
+    /// Messages.
+    pub messages: QueueReader<ToShard>,
+    /// Wakes it for either.
+    pub wakeups: WakeSource,
+    /// Its way to the admin.
+    pub admin: QueueWriter<ToAdmin>,
+    /// Documents.
+    pub reader: Arc<dyn DocumentReader>,
+    /// Called once it accepts connections, or with the reason why it does not.
+    pub started: Box<dyn FnOnce(Result<(), String>) + Send>,
+}
+
+/// Starts a shard's thread, which ends after a drain.
+pub fn spawn_shard(options: ShardOptions) -> io::Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new().name(format!("shard-{}", options.index)).spawn(move || thread(options))
+}
+
+fn thread(options: ShardOptions) {
+    if let Some(cpu) = options.cpu
+        && let Err(error) = pin_to(cpu)
+    {
+        let report = options.started;
+        return report(Err(format!("shard {} cannot be bound to CPU {cpu}: {error}", options.index)));
+    }
+    let (driver, ring, index) = (options.driver, options.ring, options.index);
+    // `started` is called from inside; a runtime that cannot be made leaves it uncalled and the error comes here.
+    let outcome = run(driver, ring, live(options));
+    if let Err(error) = outcome {
+        eprintln!("tidegate: shard {index} has no {}: {error}", driver.name());
+    }
+}
+
+fn pin_to(cpu: usize) -> io::Result<()> {
+    // SAFETY: a zeroed set is valid, CPU_SET checks its bounds, and the call reads it only.
+    let result = unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(cpu, &mut set);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+async fn live(options: ShardOptions) {
+    let listener = match Listener::new(options.listener, options.limits.client_socket) {
+        Ok(listener) => listener,
+        Err(error) => return (options.started)(Err(format!("shard {}: {error}", options.index))),
+    };
+    let wakeups = match options.wakeups.listen() {
+        Ok(wakeups) => wakeups,
+        Err(error) => return (options.started)(Err(format!("shard {}: {error}", options.index))),
+    };
+    let generation = options.snapshot.generation;
+    let lender = Rc::new(Lender {
+        reader: options.reader,
+        outbox: Outbox { admin: options.admin, shard: options.index },
+        counters: Default::default(),
+        writes: Default::default(),
+        names: Default::default(),
+    });
+    let local = Rc::new(Local {
+        scripts: Scripts::new(lender.clone(), options.limits.script_contexts),
+        limits: options.limits,
+        current: Current::new(options.snapshot),
+        lender,
+        upstreams: Upstreams::default(),
+        names: Names::default(),
+        is_draining: Cell::new(false),
+        serial: Cell::new(1),
+    });
+    let shard = options.index;
+    install::tell(&local, || ToAdmin::Installed { shard, generation }).await;
+    let mailbox = Mailbox { snapshots: options.snapshots, messages: options.messages, wakeups };
+    spawn(install::run(local.clone(), mailbox));
+    spawn(report(local.clone()));
+    (options.started)(Ok(()));
+    // Dropping the accepting future closes the listener.
+    race(accept::run(local.clone(), listener), drain_begins(&local)).await;
+    while local.lender.counters.connections.get() > 0 {
+        sleep(DRAIN_INTERVAL).await;
+    }
+    local.upstreams.pool.close_idle(&local.lender.counters);
+    send_report(&local);
+    install::tell(&local, || ToAdmin::Drained { shard }).await;
+}
+
+async fn drain_begins(local: &Local) {
+    while !local.is_draining.get() {
+        sleep(DRAIN_INTERVAL * 4).await;
+    }
+}
+
+async fn report(local: Rc<Local>) {
+    let mut turn = 0u32;
+    loop {
+        sleep(REPORT_INTERVAL).await;
+        send_report(&local);
+        turn = turn.wrapping_add(1);
+        if turn.is_multiple_of(REPORTS_PER_SWEEP) {
+            local.upstreams.pool.sweep(&local.limits, &local.lender.counters);
+        }
+    }
+}
+
+fn send_report(local: &Local) {
+    let lender = &local.lender;
+    let mut report = lender.counters.take(lender.outbox.shard, local.current.held());
+    report.scripts = local.scripts.report();
+    // A full mailbox loses one interval's numbers, and says so.
+    if lender.outbox.admin.send(ToAdmin::Report(Box::new(report))).is_err() {
+        lender.counters.events_dropped.add(1);
+    }
+}

@@ -1,0 +1,144 @@
+//! The shard's upstream connections: kept idle per address under bounds, checked before they are used again, opened
+//! when there is none. A connection that said something while it was idle is not one to trust and is dropped.
+
+use crate::counters::Counters;
+use crate::fault::Fault;
+use crate::limits::Limits;
+use crate::link::Link;
+use crate::wire;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use tidegate_codec::ResponseHead;
+use tidegate_reactor::{ConnectError, clock, connect};
+
+/// Counts a connection for its address for as long as it lives.
+struct Open {
+    peer: Rc<Peer>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.peer.open.set(self.peer.open.get() - 1);
+    }
+}
+
+#[derive(Default)]
+struct Peer {
+    open: Cell<usize>,
+    idle: RefCell<Vec<Idle>>,
+}
+
+struct Idle {
+    link: Box<Link>,
+    since_ms: u64,
+}
+
+/// The pool of a shard.
+#[derive(Default)]
+pub struct Pool {
+    peers: RefCell<HashMap<SocketAddr, Rc<Peer>>>,
+    idle: Cell<usize>,
+}
+
+impl Pool {
+    fn peer(&self, address: SocketAddr) -> Rc<Peer> {
+        self.peers.borrow_mut().entry(address).or_default().clone()
+    }
+
+    /// A kept connection that is still silent.
+    fn kept(&self, peer: &Peer, counters: &Counters) -> Option<Box<Link>> {
+        loop {
+            let idle = peer.idle.borrow_mut().pop()?;
+            self.idle.set(self.idle.get() - 1);
+            counters.upstream_idle.sub(1);
+            if idle.link.input.reader.is_disturbed() {
+                continue;
+            }
+            return Some(idle.link);
+        }
+    }
+
+    /// A connection to the address: a kept one unless `fresh`, or a new one.
+    pub async fn checkout(
+        &self,
+        address: SocketAddr,
+        fresh: bool,
+        timeout: std::time::Duration,
+        limits: &Limits,
+        counters: &Counters,
+    ) -> Result<Box<Link>, Fault> {
+        let peer = self.peer(address);
+        if !fresh && let Some(link) = self.kept(&peer, counters) {
+            counters.upstream_reuses.add(1);
+            return Ok(link);
+        }
+        if peer.open.get() >= limits.upstream_max_per_address {
+            return Err(Fault::UpstreamBusy);
+        }
+        peer.open.set(peer.open.get() + 1);
+        let open = Open { peer };
+        let socket =
+            connect(address, timeout, limits.upstream_socket).await.map_err(|error| match error {
+                ConnectError::TimedOut => Fault::ConnectTimeout,
+                ConnectError::Refused(_) => Fault::ConnectFailed,
+            })?;
+        counters.upstream_connects.add(1);
+        let (input, output) = wire::open(socket);
+        Ok(Box::new(Link {
+            input,
+            output: Some(output),
+            head: ResponseHead::default(),
+            is_reused: false,
+            home: Box::new(open),
+        }))
+    }
+
+    /// Keeps a connection whose exchange ended cleanly, or closes it where the bounds say so.
+    pub fn give_back(&self, mut link: Box<Link>, limits: &Limits, counters: &Counters) {
+        let Some(open) = link.home.downcast_ref::<Open>() else { return };
+        let peer = open.peer.clone();
+        let Some(output) = &mut link.output else { return };
+        let is_clean = link.input.buffer.is_empty() && output.buffer.is_empty();
+        output.buffer.shrink_to(limits.connection_buffer_bytes * 4);
+        let mut idle = peer.idle.borrow_mut();
+        if !is_clean
+            || idle.len() >= limits.upstream_idle_per_address
+            || self.idle.get() >= limits.upstream_idle_total
+        {
+            return;
+        }
+        link.input.reader.deadline().disarm();
+        link.is_reused = true;
+        // What one large message needed is not kept for all the small ones.
+        link.input.buffer.shrink_to(limits.relay_buffer_bytes);
+        idle.push(Idle { link, since_ms: clock::coarse_ms() });
+        self.idle.set(self.idle.get() + 1);
+        counters.upstream_idle.add(1);
+    }
+
+    /// Closes what has been idle for too long and forgets addresses without connections. Called about once a second.
+    pub fn sweep(&self, limits: &Limits, counters: &Counters) {
+        let oldest = clock::coarse_ms().saturating_sub(limits.upstream_idle_timeout.as_millis() as u64);
+        self.peers.borrow_mut().retain(|_, peer| {
+            let mut idle = peer.idle.borrow_mut();
+            let before = idle.len();
+            // Also those that were closed by their peer: no reason to hold their descriptors.
+            idle.retain(|kept| kept.since_ms >= oldest && !kept.link.input.reader.is_disturbed());
+            let closed = before - idle.len();
+            self.idle.set(self.idle.get() - closed);
+            counters.upstream_idle.sub(closed as u64);
+            drop(idle);
+            peer.open.get() > 0
+        });
+    }
+
+    /// Closes every idle connection: the shard drains.
+    pub fn close_idle(&self, counters: &Counters) {
+        for peer in self.peers.borrow().values() {
+            peer.idle.borrow_mut().clear();
+        }
+        counters.upstream_idle.sub(self.idle.replace(0) as u64);
+    }
+}

@@ -1,0 +1,107 @@
+//! One transport and its buffers: what a client's connection and an upstream's have in common. An input is what was
+//! read and not used yet, an output is what will go out with the next write.
+
+use crate::fault::Fault;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tidegate_reactor::{Cut, Reader, Socket, Writer};
+
+/// The reading side.
+pub struct Input {
+    /// The socket's half.
+    pub reader: Reader,
+    /// Read and not used yet.
+    pub buffer: Vec<u8>,
+}
+
+/// The writing side.
+pub struct Output {
+    /// The socket's half.
+    pub writer: Writer,
+    /// Goes out with the next [`Output::flush`].
+    pub buffer: Vec<u8>,
+}
+
+/// Why a wire stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// The peer closed or reset.
+    Closed,
+    /// The deadline fired.
+    Late,
+}
+
+/// Both sides of a socket.
+pub fn open(socket: Socket) -> (Input, Output) {
+    let (reader, writer) = socket.split();
+    (Input { reader, buffer: Vec::new() }, Output { writer, buffer: Vec::new() })
+}
+
+impl Input {
+    /// Reads once, appending. `room` is the least capacity to read into. 0 is the end of input.
+    pub async fn fill(&mut self, room: usize) -> Result<usize, Broken> {
+        match self.reader.read(&mut self.buffer, room).await {
+            Ok(0) | Err(_) if self.reader.deadline().fired() => Err(Broken::Late),
+            Ok(read) => Ok(read),
+            Err(_) => Err(Broken::Closed),
+        }
+    }
+
+    /// The same within a time of its own.
+    pub async fn fill_within(&mut self, room: usize, time: Duration) -> Result<usize, Broken> {
+        self.reader.deadline().arm(time, Cut::Read);
+        self.fill(room).await
+    }
+
+    /// Drops the first bytes of the buffer.
+    pub fn consume(&mut self, bytes: usize) {
+        if bytes == self.buffer.len() {
+            self.buffer.clear();
+        } else {
+            self.buffer.drain(..bytes);
+        }
+    }
+}
+
+impl Output {
+    /// Writes the whole buffer, which is empty afterwards.
+    pub async fn flush(&mut self, time: Duration) -> Result<(), Broken> {
+        self.writer.deadline().arm(time, Cut::Both);
+        let result = self.writer.write_all(&mut self.buffer).await;
+        match result {
+            Ok(()) => {
+                self.writer.deadline().disarm();
+                Ok(())
+            }
+            Err(_) if self.writer.deadline().fired() => Err(Broken::Late),
+            Err(_) => Err(Broken::Closed),
+        }
+    }
+}
+
+impl Broken {
+    /// What this means on a client's connection while reading its request.
+    pub fn by_client(self) -> Fault {
+        match self {
+            Self::Closed => Fault::ClientClosed,
+            Self::Late => Fault::BodyTimeout,
+        }
+    }
+}
+
+/// Who is at the other end of a client's connection.
+pub struct Peer {
+    /// Where it comes from.
+    pub address: SocketAddr,
+    /// The address without its port, as text.
+    pub text: Box<str>,
+    /// Whether it came over TLS.
+    pub is_secure: bool,
+}
+
+impl Peer {
+    /// `https` or `http`.
+    pub fn scheme(&self) -> &'static str {
+        if self.is_secure { "https" } else { "http" }
+    }
+}

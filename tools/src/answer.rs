@@ -71,9 +71,11 @@ fn reasons(body: &Value) -> Vec<String> {
             reasons.push(text);
         }
     };
-    add(&body["error"]);
-    for list in ["errors", "faults", "invalid"] {
-        body[list].as_array().into_iter().flatten().for_each(&mut add);
+    // Beside a list of reasons, `error` is only their summary.
+    let lists = ["faults", "errors"].map(|list| body[list].as_array().map_or(&[][..], Vec::as_slice));
+    match lists.concat() {
+        listed if listed.is_empty() => add(&body["error"]),
+        listed => listed.iter().for_each(add),
     }
     reasons
 }

@@ -72,7 +72,10 @@ impl Subcommand for Client {
             top = top.subcommand(resource(kind));
         }
         top.subcommand(leaf("status", "Whether the node is healthy and ready, its revision and its shards"))
-            .subcommand(leaf("changelog", "How many changes were made, their hash, and the latest"))
+            .subcommand(leaf(
+                "changelog",
+                "The latest changes, newest first: what was touched, never a value",
+            ))
             .subcommand(
                 Command::new("cluster")
                     .about("The Raft cluster behind the admin API")

@@ -16,9 +16,9 @@ pub enum Output {
     Yaml,
 }
 
-/// The client's flags. They stand before RESOURCE (the top level of the binary flattens them) or after ACTION.
-///
-/// `-V` is `--verbose` as in `dgate-cli`, so the top level must not give it to `--version`.
+// The client's flags. They stand before RESOURCE (the top level of the binary flattens them) or after ACTION. `-V` is
+// `--verbose` as in `dgate-cli`, so the top level must not give it to `--version`.
+#[expect(missing_docs, reason = "clap would print a doc comment here as the description of every command")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
 #[command(next_help_heading = "Admin API")]
 pub struct Options {
@@ -38,8 +38,8 @@ pub struct Options {
     #[arg(short = 'V', long)]
     pub verbose: bool,
 
-    /// How answers are printed [env: TIDEGATE_OUTPUT] [default: table]
-    #[arg(short, long, value_name = "FORMAT")]
+    /// How answers are printed: table, json or yaml [env: TIDEGATE_OUTPUT] [default: table]
+    #[arg(short, long, value_name = "FORMAT", hide_possible_values = true)]
     pub output: Option<Output>,
 }
 

@@ -1,6 +1,6 @@
 //! From a command to the request it means: method, target and body. Pure, so that tests can name every request without
 //! a network. The paths are version 2's, `/api/v1/KIND/NAMESPACE/NAME`, because a name in the path needs no body on
-//! DELETE, which proxies drop.
+//! DELETE, which proxies drop; a document's are version 1's, where a body is the data whatever it looks like.
 
 use crate::command::Action;
 use crate::failure::Failure;
@@ -93,22 +93,23 @@ pub(crate) fn build(
     Ok(Request { method, target, body, verb, what: format!("{} {path}", kind.name), name })
 }
 
-/// Path of one resource, and its name for people.
+/// Target of one resource, and its name for people.
 fn resource_path(kind: &Kind, properties: &Map<String, Value>) -> Result<(String, String), Failure> {
-    let mut parts = Vec::new();
-    if kind.namespaced() {
-        parts.push(text(properties, "namespace")?.unwrap_or("default"));
-    }
+    let part = |key: &str, default: &'static str| -> Result<String, Failure> {
+        Ok(text(properties, key)?.unwrap_or(default).to_owned())
+    };
+    let (name, namespace) = (part(kind.identity(), "")?, part("namespace", "default")?);
+    let base = format!("/api/v1/{}", kind.name);
+    let one = segment(&name)?;
     if kind.collected() {
-        parts.push(text(properties, "collection")?.unwrap_or_default());
+        let collection = part("collection", "")?;
+        let place = format!("collection={}&namespace={}", segment(&collection)?, segment(&namespace)?);
+        Ok((format!("{base}/{one}?{place}"), format!("{namespace}/{collection}/{name}")))
+    } else if kind.namespaced() {
+        Ok((format!("{base}/{}/{one}", segment(&namespace)?), format!("{namespace}/{name}")))
+    } else {
+        Ok((format!("{base}/{one}"), name))
     }
-    parts.push(text(properties, kind.identity())?.unwrap_or_default());
-    let mut path = format!("/api/v1/{}", kind.name);
-    for part in &parts {
-        path.push('/');
-        path.push_str(&segment(part)?);
-    }
-    Ok((path, parts.join("/")))
 }
 
 /// A document's body is its data; of every other kind the body is the resource.

@@ -69,7 +69,7 @@ fn attempt(options: &Options, client: Client, world: &mut World<'_>) -> Result<R
     let request = match &client.task {
         Task::Resource { kind, action, words, all } => Some(request::build(kind, *action, words, *all)?),
         Task::Status => None,
-        Task::Changelog => Some(Request::get("/changelog", "show", "the change log")),
+        Task::Changelog => Some(Request::get("/api/v1/changelog", "show", "the change log")),
         Task::ClusterStatus => Some(Request::get("/api/v1/cluster/status", "show", "the cluster's status")),
         Task::ClusterMembers => {
             Some(Request::get("/api/v1/cluster/members", "list", "the cluster's members"))

@@ -1,4 +1,4 @@
-//! `tidegate status`: one view of a node from its health, its readiness and its change log. It asks three questions
+//! `tidegate status`: one view of a node from its health, its readiness and its cluster. It asks three questions
 //! and interprets nothing: what the node adds to its answers is shown as it is.
 
 use crate::failure::Failure;
@@ -17,7 +17,7 @@ pub(crate) fn ask(wire: &mut Wire<'_>) -> Result<Status, Failure> {
     let admin = |target: &str| Request::get(target, "show", "the status");
     let health = wire.send(&admin("/healthz"))?;
     let ready = wire.send(&admin("/readyz"))?;
-    let changes = wire.send(&admin("/changelog"))?;
+    let cluster = wire.send(&admin("/api/v1/cluster/status"))?;
     let mut fields = Map::new();
     fields.insert("health".into(), word(&health));
     fields.insert("ready".into(), word(&ready));
@@ -26,22 +26,23 @@ pub(crate) fn ask(wire: &mut Wire<'_>) -> Result<Status, Failure> {
             fields.insert(key.into(), value.into());
         }
     }
-    match changes.status {
-        200 => {
-            let log = inner(&changes);
-            for (from, to) in [("latest", "revision"), ("count", "changes"), ("hash", "hash")] {
-                if let Some(value) = log.get(from) {
-                    fields.insert(to.into(), value.clone());
-                }
-            }
-        }
-        status => {
-            fields.insert("revision".into(), format!("not shown ({status})").into());
+    // Health is open to everybody, the cluster is not: without credentials the rest is still worth showing.
+    let mut known = inner(&cluster);
+    match known.remove("revision") {
+        Some(revision) if cluster.status == 200 => fields.insert("revision".into(), revision),
+        _ => fields.insert("revision".into(), format!("not shown ({})", cluster.status).into()),
+    };
+    if let Some(Value::Object(runtime)) = known.remove("runtime") {
+        fields.extend(runtime);
+    }
+    for key in ["changes", "state_hash", "failure"] {
+        if let Some(value) = known.remove(key).filter(|value| !value.is_null()) {
+            fields.insert(key.into(), value);
         }
     }
     for answer in [&ready, &health] {
         for (key, value) in inner(answer) {
-            if !["status", "success", "status_code", "count"].contains(&key.as_str()) {
+            if !["status", "success", "status_code", "ready"].contains(&key.as_str()) {
                 fields.insert(key, value);
             }
         }

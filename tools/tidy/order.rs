@@ -13,12 +13,16 @@ const RANKS: &[&[&str]] = &[
     &["tls"],
     &["connection"],
     &["exchange"],
+    // What one shard owns, the stages' state with it; so it knows the stages, and they do not know it.
+    &["local"],
     // The stages of a request.
     &["route", "policy", "script", "upstream", "respond", "record"],
     // What stages share, again one way.
     &["tables"],
+    &["link"],
     &["body"],
     &["wire"],
+    &["outbox", "reply", "tickets"],
     &["counters"],
     &["fault"],
     &["limits"],
@@ -73,7 +77,6 @@ pub(crate) fn check(path: &str, text: &str) -> Vec<Violation> {
 }
 
 fn judge(path: &str, line: usize, room: &str, own: usize, other: &str) -> Option<Violation> {
-    // A re-export of the crate's root is written with a capital, or is a star: it hides the way it came.
     match rank(other) {
         _ if other == room => None,
         Some(theirs) if theirs > own => None,

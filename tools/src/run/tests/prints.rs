@@ -82,17 +82,25 @@ fn status_gathers_health_readiness_and_revision() {
     let health = answer(200, "", r#"{"status":"ok","version":"0.1.0"}"#);
     let ready = answer(
         200,
-        "x-raft-state: Leader\r\nx-raft-leader: http://a:9080\r\n",
-        r#"{"status":"ok","shards":8}"#,
+        "x-raft-state: leader\r\nx-raft-leader: a:9080\r\n",
+        r#"{"status":"ok","ready":true,"version":"0.1.0"}"#,
     );
-    let log = answer(200, "", r#"{"count":7,"hash":"abc","latest":12}"#);
-    let (address, api) = admin_api(vec![health.clone(), ready, log]);
+    let cluster = answer(
+        200,
+        "",
+        r#"{"data":{"revision":12,"changes":7,"failure":null,"term":1,"runtime":{"shards":8,"driver":"io_uring"}}}"#,
+    );
+    let (address, api) = admin_api(vec![health.clone(), ready, cluster]);
     let outcome = tidegate(&["status"], &[("TIDEGATE_ADMIN_API", &address)]);
-    api.join().expect("api");
+    let asked: Vec<String> = api.join().expect("api").into_iter().map(|arrived| arrived.line).collect();
+    assert_eq!(
+        asked,
+        ["/healthz", "/readyz", "/api/v1/cluster/status"].map(|path| format!("GET {path} HTTP/1.1"))
+    );
     assert_eq!(outcome.code, 0, "{}", outcome.err);
     assert_eq!(
         outcome.out,
-        "changes     7\nhash        abc\nhealth      ok\nraftLeader  http://a:9080\nraftState   Leader\n\
+        "changes     7\ndriver      io_uring\nhealth      ok\nraftLeader  a:9080\nraftState   leader\n\
          ready       ok\nrevision    12\nshards      8\nversion     0.1.0\n"
     );
     let (address, api) =
@@ -118,6 +126,8 @@ fn help_names_every_key_with_type_default_and_example() {
         assert!(help.contains(&format!("tidegate {} create {}", kind.name, kind.example)), "{help}");
         assert!(kind.columns.starts_with(&[kind.identity()]), "{}", kind.name);
     }
+    let help = tidegate(&["route", "get", "--help"], &[]).err;
+    assert!(help.starts_with("Shows one route\n"), "{help}");
     let help = tidegate(&["domain", "create", "-h"], &[]).err;
     assert!(help.contains("  priority   number  = 0        higher is asked first (priority=10)\n"), "{help}");
 }

@@ -46,9 +46,13 @@ fn every_kind_is_created_by_name_in_its_path() {
             "collection/default/c",
             r#"{"name":"c","schema":{"type":"object"},"visibility":"public"}"#,
         ),
-        ("doc mk collection=c id=x data:={\"a\":[1]}", "document/default/c/x", r#"{"a":[1]}"#),
-        ("doc mk collection=c id=x data=007", "document/default/c/x", r#""007""#),
-        ("doc mk x -c c -n n data={\"a\":1}", "document/n/c/x", r#"{"a":1}"#),
+        (
+            "doc mk collection=c id=x data:={\"a\":[1]}",
+            "document/x?collection=c&namespace=default",
+            r#"{"a":[1]}"#,
+        ),
+        ("doc mk collection=c id=x data=007", "document/x?collection=c&namespace=default", r#""007""#),
+        ("doc mk x -c c -n n data={\"a\":1}", "document/x?collection=c&namespace=n", r#"{"a":1}"#),
         ("sec mk name=s data=a=b", "secret/default/s", r#"{"data":"a=b","name":"s"}"#),
         (
             "secret create name=a/b%20ü data=1",
@@ -75,15 +79,15 @@ fn both_versions_ways_of_naming_a_resource_work() {
         ("ns rm shop", "DELETE /api/v1/namespace/shop"),
         ("ns get name=shop", "GET /api/v1/namespace/shop"),
         ("ns ls", "GET /api/v1/namespace"),
-        ("doc get x --collection c", "GET /api/v1/document/default/c/x"),
-        ("doc rm id=x collection=c namespace=n", "DELETE /api/v1/document/n/c/x"),
+        ("doc get x --collection c", "GET /api/v1/document/x?collection=c&namespace=default"),
+        ("doc rm id=x collection=c namespace=n", "DELETE /api/v1/document/x?collection=c&namespace=n"),
         ("doc rm --all collection=c", "DELETE /api/v1/document?collection=c&namespace=default"),
         ("doc ls collection=c", "GET /api/v1/document?collection=c"),
         (
             "doc ls -c c -n n --limit 5 offset=10",
             "GET /api/v1/document?collection=c&limit=5&namespace=n&offset=10",
         ),
-        ("changelog", "GET /changelog"),
+        ("changelog", "GET /api/v1/changelog"),
         ("cluster status", "GET /api/v1/cluster/status"),
         ("cluster members", "GET /api/v1/cluster/members"),
     ] {
@@ -119,7 +123,11 @@ fn files_are_read_and_a_modules_language_is_its_files_ending() {
         ),
         (format!("mod mk name=m payload@={txt}"), "module/default/m", r#"{"name":"m","payload":"dGV4dA=="}"#),
         ("mod mk name=m payload=dHM=".into(), "module/default/m", r#"{"name":"m","payload":"dHM="}"#),
-        (format!("doc mk id=x collection=c data:=@{json}"), "document/default/c/x", r#"{"a":1}"#),
+        (
+            format!("doc mk id=x collection=c data:=@{json}"),
+            "document/x?collection=c&namespace=default",
+            r#"{"a":1}"#,
+        ),
         (format!("sec mk name=s data@={txt}"), "secret/default/s", r#"{"data":"dGV4dA==","name":"s"}"#),
         (
             format!("dom mk name=d patterns=a key@={pem}"),

@@ -1,0 +1,172 @@
+//! The OpenAPI 3.1 document of the admin API, made of the table of endpoints and the resources' own schemas. It holds
+//! nothing that either of them does not say.
+
+use crate::api::table::{Endpoint, Shape, endpoints};
+use crate::change::Kind;
+use crate::resource::schema_of;
+use serde_json::{Map, Value, json};
+
+/// The document.
+pub fn document(version: &str) -> Value {
+    let mut paths: Map<String, Value> = Map::new();
+    for endpoint in endpoints() {
+        let method = endpoint.method.as_str().to_ascii_lowercase();
+        let operations = paths.entry(endpoint.path.clone()).or_insert_with(|| json!({}));
+        operations[method] = operation(&endpoint);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Tidegate admin API",
+            "version": version,
+            "description": "Accepts the calls of DGate 1 and 2. Keys are camelCase; snake_case is read as well.",
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+        },
+        "paths": paths,
+        "components": { "schemas": schemas(), "securitySchemes": {
+            "basic": { "type": "http", "scheme": "basic" },
+            "key": { "type": "apiKey", "in": "header", "name": "X-API-Key" },
+        } },
+        "security": [{}, { "basic": [] }, { "key": [] }],
+    })
+}
+
+/// `Route` for `route`.
+fn component(kind: Kind) -> String {
+    let name = kind.name();
+    format!("{}{}", name[..1].to_ascii_uppercase(), &name[1..])
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+fn schemas() -> Map<String, Value> {
+    let mut schemas = Map::new();
+    for kind in Kind::ALL {
+        let mut schema = schema_of(kind);
+        if let Some(object) = schema.as_object_mut() {
+            object.remove("$schema");
+        }
+        schemas.insert(component(kind), schema);
+    }
+    schemas.insert("Fault".into(), json!({
+        "type": "object",
+        "required": ["at", "why"],
+        "properties": {
+            "at": { "type": "string", "description": "Path of the field; empty for the resource as a whole." },
+            "why": { "type": "string" },
+        },
+    }));
+    schemas.insert(
+        "Refusal".into(),
+        json!({
+            "type": "object",
+            "required": ["success", "error", "status"],
+            "properties": {
+                "success": { "const": false },
+                "error": { "type": "string" },
+                "status": { "type": "integer" },
+                "status_code": { "type": "integer" },
+                "errors": { "type": "array", "items": { "type": "string" } },
+                "faults": { "type": "array", "items": reference("Fault") },
+            },
+        }),
+    );
+    schemas
+}
+
+fn json_content(schema: Value) -> Value {
+    json!({ "application/json": { "schema": schema } })
+}
+
+/// The content of a body or an answer; `None` for nothing.
+fn content(shape: Shape, answered: bool) -> Option<Value> {
+    let envelope = |data: Value, counted: bool| {
+        if !answered {
+            return data;
+        }
+        let mut properties = json!({ "success": { "const": true }, "status_code": { "type": "integer" },
+            "data": data });
+        if counted {
+            properties["count"] = json!({ "type": "integer" });
+        }
+        json!({ "type": "object", "required": ["success", "status_code"], "properties": properties })
+    };
+    Some(match shape {
+        Shape::Nothing => return None,
+        Shape::Text => json!({ "text/plain": { "schema": { "type": "string" } } }),
+        Shape::Plain => json_content(json!({ "type": "object" })),
+        Shape::Empty => json_content(envelope(json!({ "type": "null" }), false)),
+        Shape::Any => json_content(envelope(json!({}), false)),
+        Shape::One(kind) => json_content(envelope(shown(kind, answered), false)),
+        Shape::Many(kind) => {
+            json_content(envelope(json!({ "type": "array", "items": shown(kind, answered) }), true))
+        }
+        Shape::Named => json_content(json!({
+            "type": "object",
+            "required": ["name"],
+            "properties": { "name": { "type": "string" }, "namespace": { "type": "string" } },
+        })),
+        Shape::Address => json_content(json!({
+            "type": "object",
+            "required": ["addr"],
+            "properties": { "addr": { "type": "string", "description": "`host:port`" } },
+        })),
+    })
+}
+
+/// What is only written is not required of an answer.
+fn shown(kind: Kind, answered: bool) -> Value {
+    match kind {
+        Kind::Secret if answered => json!({
+            "type": "object",
+            "required": ["name", "namespace"],
+            "properties": { "name": { "type": "string" }, "namespace": { "type": "string" },
+                "tags": { "type": "array", "items": { "type": "string" } } },
+        }),
+        kind => reference(&component(kind)),
+    }
+}
+
+fn operation(endpoint: &Endpoint) -> Value {
+    let mut parameters: Vec<Value> = endpoint
+        .path
+        .split('/')
+        .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
+        .collect();
+    parameters.extend(endpoint.query.iter().map(|(name, required)| {
+        json!({ "name": name, "in": "query", "required": required, "schema": { "type": "string" } })
+    }));
+    let mut done = json!({ "description": "Done" });
+    if let Some(content) = content(endpoint.answer, true) {
+        done["content"] = content;
+    }
+    let refused = json!({ "description": "Refused", "content": json_content(reference("Refusal")) });
+    let mut responses = Map::new();
+    responses.insert(endpoint.status.as_str().to_owned(), done);
+    responses.insert("default".into(), refused);
+    let mut operation = json!({
+        "summary": endpoint.summary,
+        "tags": [endpoint.tag],
+        "operationId": operation_id(endpoint),
+        "parameters": parameters,
+        "responses": responses,
+    });
+    if let Some(content) = content(endpoint.body, false) {
+        operation["requestBody"] = json!({ "required": true, "content": content });
+    }
+    operation
+}
+
+/// `put_api_v1_route_namespace_name`: unique because method and path are.
+fn operation_id(endpoint: &Endpoint) -> String {
+    let words = endpoint.path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let mut id = endpoint.method.as_str().to_ascii_lowercase();
+    for word in words {
+        id.push('_');
+        id.push_str(word);
+    }
+    id
+}

@@ -2,7 +2,8 @@
 //! It holds no JavaScript value, so that a context can be freed at any time, and it answers for the current lease
 //! only: an object kept from an earlier lease carries that lease's number and is told that its request is over.
 
-use std::cell::{Cell, RefCell};
+use std::any::Any;
+use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 
 use rquickjs::{Ctx, Error, Exception};
@@ -23,6 +24,8 @@ pub(crate) struct Bridge {
     pub(crate) operations: RefCell<Operations>,
     /// The limit whose error was thrown last.
     pub(crate) tripped: Cell<Option<Cause>>,
+    /// A panic of the host, caught on its way into the engine.
+    pub(crate) panic: Cell<Option<Box<dyn Any + Send>>>,
     generation: Cell<u32>,
     exchange: RefCell<Option<Rc<dyn Exchange>>>,
 }
@@ -36,14 +39,15 @@ impl Bridge {
             module,
             operations: RefCell::default(),
             tripped: Cell::new(None),
+            panic: Cell::new(None),
             generation: Cell::new(0),
             exchange: RefCell::new(None),
         })
     }
 
-    /// Begins a lease.
+    /// Begins a lease. Its number fits into an integer of the engine with two bits to spare.
     pub(crate) fn open(&self, exchange: Rc<dyn Exchange>) {
-        self.generation.set(self.generation.get().wrapping_add(1) & 0x3fff_ffff);
+        self.generation.set(self.generation.get().wrapping_add(1) & 0x0fff_ffff);
         *self.exchange.borrow_mut() = Some(exchange);
     }
 
@@ -64,6 +68,12 @@ impl Bridge {
         self.exchange.borrow().is_some()
     }
 
+    /// The exchange, if `generation` is the current lease. Not to be held while JavaScript runs.
+    pub(crate) fn exchange(&self, generation: u32) -> Option<Ref<'_, dyn Exchange>> {
+        let exchange = Ref::filter_map(self.exchange.borrow(), |x| x.as_deref()).ok();
+        exchange.filter(|_| generation == self.generation.get())
+    }
+
     /// Asks the exchange, if `generation` is the current lease.
     pub(crate) fn ask<R>(
         &self,
@@ -71,10 +81,9 @@ impl Bridge {
         generation: u32,
         ask: impl FnOnce(&dyn Exchange) -> R,
     ) -> rquickjs::Result<R> {
-        let exchange = self.exchange.borrow();
-        match exchange.as_deref() {
-            Some(exchange) if generation == self.generation.get() => Ok(ask(exchange)),
-            _ => Err(Exception::throw_message(ctx, "the request is over")),
+        match self.exchange(generation) {
+            Some(exchange) => Ok(ask(&*exchange)),
+            None => Err(Exception::throw_message(ctx, "the request is over")),
         }
     }
 

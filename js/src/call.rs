@@ -7,11 +7,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use rquickjs::promise::PromiseState;
-use rquickjs::{ArrayBuffer, Ctx, Persistent, Promise, Value};
+use rquickjs::{ArrayBuffer, Ctx, FromJs, Persistent, Promise, Value};
 
 use crate::failure::{Cause, ErrorInfo, Failure};
 use crate::lease::{Answer, Lease};
 use crate::module::Function;
+use crate::native::Text;
 use crate::operations::Settled;
 use crate::realm::{self, Realm};
 use crate::runtime::Runtime;
@@ -56,7 +57,7 @@ impl<'a> Call<'a> {
         let (function, error) = (self.function, &self.error);
         realm.bridge.tripped.set(None);
         let limit = limit_ns(realm);
-        runtime.slice(&realm.context, limit, &mut self.spent_ns, false, |ctx| {
+        runtime.slice(&realm.context, &realm.bridge, limit, &mut self.spent_ns, false, |ctx| {
             let returned = match function {
                 Function::ErrorHandler => {
                     realm.invoke_error_handler(ctx, (&error.name, &error.message, &error.code))
@@ -82,7 +83,7 @@ impl<'a> Call<'a> {
         let runtime = self.lease.runtime().clone();
         let Some(realm) = self.lease.realm() else { return Step::Done(Err(realm::internal("no context"))) };
         let limit = limit_ns(realm);
-        runtime.slice(&realm.context, limit, &mut self.spent_ns, true, |ctx| {
+        runtime.slice(&realm.context, &realm.bridge, limit, &mut self.spent_ns, true, |ctx| {
             for (id, settled) in done {
                 let handed = hand_over(ctx, realm, id, settled);
                 if matches!(handed, Err(rquickjs::Error::Exception)) {
@@ -201,10 +202,11 @@ fn finish(runtime: &Runtime, ctx: &Ctx<'_>, result: Result<Answer, Failure>) -> 
 }
 
 fn answer(value: &Value<'_>) -> Result<Answer, Failure> {
-    match value.as_string() {
-        None => Ok(Answer::Nothing),
-        Some(text) => text.to_string().map(Answer::Text).map_err(realm::internal),
+    if !value.is_string() {
+        return Ok(Answer::Nothing);
     }
+    let text = Text::from_js(value.ctx(), value.clone());
+    text.map(|text| Answer::Text(text.0)).map_err(realm::internal)
 }
 
 fn hand_over(ctx: &Ctx<'_>, realm: &Realm, id: u32, settled: Settled) -> rquickjs::Result<()> {

@@ -3,8 +3,9 @@
 
 use std::fmt;
 
-use rquickjs::{Coerced, Ctx, FromJs, Object, Value};
+use rquickjs::{Ctx, FromJs, Object, Value};
 
+use crate::native::Text;
 use crate::stack::Maps;
 
 /// Why a call failed.
@@ -140,8 +141,8 @@ fn read<'js>(ctx: &Ctx<'js>, object: &Object<'js>, key: &str) -> Option<String> 
 }
 
 fn text_of<'js>(ctx: &Ctx<'js>, value: Value<'js>) -> Option<String> {
-    match Coerced::<String>::from_js(ctx, value) {
-        Ok(Coerced(mut text)) => {
+    match Text::from_js(ctx, value) {
+        Ok(Text(mut text)) => {
             let mut end = MAX_TEXT.min(text.len());
             while !text.is_char_boundary(end) {
                 end -= 1;

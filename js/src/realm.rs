@@ -105,6 +105,13 @@ impl Realm {
     }
 }
 
+impl Drop for Realm {
+    fn drop(&mut self) {
+        // Values of this context may outlive it in the engine's cycles; they must not find the bridge.
+        native::detach(&self.context);
+    }
+}
+
 /// The namespace of a module, with everything it imports evaluated.
 fn import<'js>(ctx: &Ctx<'js>, name: &str, run_jobs: &dyn Fn()) -> Result<Object<'js>, BootError<'js>> {
     let caught =

@@ -169,7 +169,7 @@ impl Runtime {
         })?;
         let limit = u64::from(self.limits.boot_cpu_ms) * 1_000_000;
         let mut spent = 0;
-        let realm = self.slice(&context, limit, &mut spent, false, |ctx| {
+        let realm = self.slice(&context, &bridge, limit, &mut spent, false, |ctx| {
             let run_jobs = || self.run_jobs(ctx);
             let booted = Realm::boot(ctx, &context, &bridge, &self.library, &run_jobs);
             let booted = booted.map_err(|e| match e {
@@ -186,7 +186,7 @@ impl Runtime {
             // Without this, a limit that fired late would leave a half-evaluated module behind.
             booted.and_then(|realm| self.limited().map_or(Ok(realm), Err))
         });
-        let realm = realm.inspect_err(|_| drop(context))?;
+        let realm = realm.inspect_err(|_| native::detach(&context))?;
         self.counters.alive.set(self.counters.alive.get() + 1);
         bump(&self.counters.made, 1);
         Ok(Box::new(realm))
@@ -197,6 +197,7 @@ impl Runtime {
     pub(crate) fn slice<R>(
         &self,
         context: &rquickjs::Context,
+        bridge: &Bridge,
         limit_ns: u64,
         spent_ns: &mut u64,
         resumed: bool,
@@ -211,6 +212,9 @@ impl Runtime {
         let (took, charged) = self.governor.end();
         *spent_ns += charged;
         bump(&self.counters.cpu_ns, took);
+        if let Some(panic) = bridge.panic.take() {
+            std::panic::resume_unwind(panic);
+        }
         result
     }
 

@@ -15,7 +15,7 @@ use rquickjs::{
 use sha1::Sha1;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
 
-use super::bytes_of;
+use super::{Text, bytes_of};
 use crate::bridge::Bridge;
 
 /// Most random bytes of one call.
@@ -107,7 +107,7 @@ impl Hasher {
         Ok(this.0)
     }
 
-    fn digest<'js>(&self, ctx: Ctx<'js>, encoding: Opt<Coerced<String>>) -> rquickjs::Result<Value<'js>> {
+    fn digest<'js>(&self, ctx: Ctx<'js>, encoding: Opt<Text>) -> rquickjs::Result<Value<'js>> {
         let sum = self.state.borrow().clone().digest();
         encoded(&ctx, &sum, encoding.0.map_or(String::new(), |e| e.0).as_str())
     }
@@ -140,21 +140,21 @@ fn canonical(name: &str) -> String {
 pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {
     let unknown =
         |ctx: &Ctx<'_>, name: &str| Exception::throw_type(ctx, &format!("unknown hash algorithm '{name}'"));
-    let hash = move |ctx: Ctx<'js>, name: Coerced<String>| {
+    let hash = move |ctx: Ctx<'js>, name: Text| {
         let state = plain(&canonical(&name.0)).ok_or_else(|| unknown(&ctx, &name.0))?;
         Class::instance(ctx, Hasher { state: RefCell::new(state) })
     };
     table.set("createHash", JsFunction::new(ctx.clone(), hash)?)?;
-    let hmac = move |ctx: Ctx<'js>, name: Coerced<String>, key: Value<'js>| {
+    let hmac = move |ctx: Ctx<'js>, name: Text, key: Value<'js>| {
         let key = bytes_of(&ctx, &key)?;
         let state = keyed(&canonical(&name.0), &key).ok_or_else(|| unknown(&ctx, &name.0))?;
         Class::instance(ctx, Hasher { state: RefCell::new(state) })
     };
     table.set("createHmac", JsFunction::new(ctx.clone(), hmac)?)?;
     table.set("getHashes", JsFunction::new(ctx.clone(), || NAMES.to_vec())?)?;
-    let encode = |ctx: Ctx<'js>, data: Value<'js>, encoding: String| {
+    let encode = |ctx: Ctx<'js>, data: Value<'js>, encoding: Text| {
         let bytes = bytes_of(&ctx, &data)?;
-        encoded(&ctx, &bytes, &encoding)
+        encoded(&ctx, &bytes, &encoding.0)
     };
     table.set("encode", JsFunction::new(ctx.clone(), encode)?)?;
 

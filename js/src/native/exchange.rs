@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use rquickjs::{Array, Coerced, Ctx, Exception, Function as JsFunction, Object, Value};
 
-use super::bytes_of;
+use super::{Text, bytes_of};
 use crate::bridge::Bridge;
 use crate::host::{Described, RequestPart, Side};
 
-fn side(n: u8) -> Side {
+pub(super) fn side(n: u8) -> Side {
     match n {
         0 => Side::Request,
         1 => Side::Upstream,
@@ -27,7 +27,7 @@ const PARTS: [RequestPart; 7] = [
     RequestPart::Scheme,
 ];
 
-fn part(n: u8) -> RequestPart {
+pub(super) fn part(n: u8) -> RequestPart {
     PARTS[usize::from(n).min(PARTS.len() - 1)]
 }
 
@@ -43,50 +43,12 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>
 
 fn fields<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {
     let b = bridge.clone();
-    let get = move |ctx: Ctx<'js>, g: u32, s: u8, name: Coerced<String>| {
-        let mut first = None;
-        b.ask(&ctx, g, |x| {
-            x.field(side(s), &name.0, &mut |value| {
-                first.get_or_insert_with(|| lossy(value));
-            });
-        })?;
-        Ok::<_, rquickjs::Error>(first.unwrap_or_default())
-    };
-    table.set("fieldGet", JsFunction::new(ctx.clone(), get)?)?;
-
-    let b = bridge.clone();
-    let values = move |ctx: Ctx<'js>, g: u32, s: u8, name: Coerced<String>| {
+    let values = move |ctx: Ctx<'js>, g: u32, s: u8, name: Text| {
         let mut all = Vec::new();
         b.ask(&ctx, g, |x| x.field(side(s), &name.0, &mut |value| all.push(lossy(value))))?;
         Ok::<_, rquickjs::Error>(all)
     };
     table.set("fieldValues", JsFunction::new(ctx.clone(), values)?)?;
-
-    let b = bridge.clone();
-    let has = move |ctx: Ctx<'js>, g: u32, s: u8, name: Coerced<String>| {
-        let mut found = false;
-        b.ask(&ctx, g, |x| x.field(side(s), &name.0, &mut |_| found = true))?;
-        Ok::<_, rquickjs::Error>(found)
-    };
-    table.set("fieldHas", JsFunction::new(ctx.clone(), has)?)?;
-
-    let b = bridge.clone();
-    let set = move |ctx: Ctx<'js>, g: u32, s: u8, name: Coerced<String>, value: Coerced<String>| {
-        b.try_ask(&ctx, g, |x| x.set_field(side(s), &name.0, value.0.as_bytes()))
-    };
-    table.set("fieldSet", JsFunction::new(ctx.clone(), set)?)?;
-
-    let b = bridge.clone();
-    let add = move |ctx: Ctx<'js>, g: u32, s: u8, name: Coerced<String>, value: Coerced<String>| {
-        b.try_ask(&ctx, g, |x| x.add_field(side(s), &name.0, value.0.as_bytes()))
-    };
-    table.set("fieldAdd", JsFunction::new(ctx.clone(), add)?)?;
-
-    let b = bridge.clone();
-    let remove = move |ctx: Ctx<'js>, g: u32, s: u8, name: Coerced<String>| {
-        b.try_ask(&ctx, g, |x| x.remove_field(side(s), &name.0))
-    };
-    table.set("fieldRemove", JsFunction::new(ctx.clone(), remove)?)?;
 
     let b = bridge.clone();
     let all = move |ctx: Ctx<'js>, g: u32, s: u8| {
@@ -135,16 +97,12 @@ fn line<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquick
     table.set("params", JsFunction::new(ctx.clone(), params)?)?;
 
     let b = bridge.clone();
-    let read = move |ctx: Ctx<'js>, g: u32, n: u8| b.ask(&ctx, g, |x| x.request_part(part(n)));
-    table.set("part", JsFunction::new(ctx.clone(), read)?)?;
-
-    let b = bridge.clone();
-    let write = move |ctx: Ctx<'js>, g: u32, n: u8, value: Coerced<String>| {
+    let write = move |ctx: Ctx<'js>, g: u32, n: u8, value: Text| {
         b.try_ask(&ctx, g, |x| x.set_request_part(part(n), &value.0))
     };
     table.set("setPart", JsFunction::new(ctx.clone(), write)?)?;
 
-    table.set("queryParse", JsFunction::new(ctx.clone(), |text: String| parse_query(&text))?)?;
+    table.set("queryParse", JsFunction::new(ctx.clone(), |text: Text| parse_query(&text.0))?)?;
     let encode = |flat: Array<'js>| {
         let flat: Vec<String> = flat.iter::<String>().collect::<Result<_, _>>()?;
         Ok::<_, rquickjs::Error>(encode_query(&flat))
@@ -153,10 +111,6 @@ fn line<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquick
 }
 
 fn response<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {
-    let b = bridge.clone();
-    let status = move |ctx: Ctx<'js>, g: u32, s: u8| b.ask(&ctx, g, |x| u32::from(x.status(side(s))));
-    table.set("status", JsFunction::new(ctx.clone(), status)?)?;
-
     let b = bridge.clone();
     let set_status = move |ctx: Ctx<'js>, g: u32, s: u8, status: Coerced<f64>| {
         let whole = status.0.fract() == 0.0 && (0.0..=65535.0).contains(&status.0);

@@ -3,31 +3,53 @@
 
 mod crypto;
 mod exchange;
+mod hot;
 mod operations;
 mod text;
 
 use std::rc::Rc;
 
-use rquickjs::{Ctx, Exception, Object, TypedArray, Value};
+use rquickjs::{Ctx, Exception, FromJs, Object, TypedArray, Value, qjs};
 
 use crate::bridge::Bridge;
 
+pub(crate) use hot::detach;
 pub(crate) use text::console_line;
 
 /// All of them.
 pub(crate) fn table<'js>(ctx: &Ctx<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<Object<'js>> {
     let table = Object::new(ctx.clone())?;
     exchange::fill(ctx, &table, bridge)?;
+    hot::fill(ctx, &table, bridge)?;
     operations::fill(ctx, &table, bridge)?;
     text::fill(ctx, &table, bridge)?;
     crypto::fill(ctx, &table, bridge)?;
     Ok(table)
 }
 
+/// Text as a module gave it: anything is turned into a string as JavaScript does it, and halves of surrogate pairs,
+/// which UTF-8 has no form for, become U+FFFD.
+pub(crate) struct Text(pub(crate) String);
+
+impl<'js> FromJs<'js> for Text {
+    fn from_js(ctx: &Ctx<'js>, value: Value<'js>) -> rquickjs::Result<Text> {
+        match hot::Utf8::of(ctx.as_raw().as_ptr(), value.as_raw()) {
+            Some(text) => Ok(Text(text.lossy().into_owned())),
+            None => Err(rquickjs::Error::Exception),
+        }
+    }
+}
+
+/// True if the value is a string.
+fn is_string(value: &Value<'_>) -> bool {
+    // SAFETY: looks at the tag only.
+    unsafe { qjs::JS_IsString(value.as_raw()) }
+}
+
 /// The bytes of what a module hands over as data: a string as UTF-8, an `ArrayBuffer`, a typed array or view.
 fn bytes_of<'js>(ctx: &Ctx<'js>, data: &Value<'js>) -> rquickjs::Result<Vec<u8>> {
-    if let Some(text) = data.as_string() {
-        return Ok(text.to_string()?.into_bytes());
+    if is_string(data) {
+        return Ok(Text::from_js(ctx, data.clone())?.0.into_bytes());
     }
     let refuse = || Exception::throw_type(ctx, "expected a string, an ArrayBuffer or a typed array");
     let object = data.as_object().ok_or_else(refuse)?;

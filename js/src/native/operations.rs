@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use rquickjs::{Coerced, Ctx, Exception, Function as JsFunction, Object};
 
+use super::Text;
 use crate::bridge::{Bridge, throw};
 use crate::failure::Cause;
 use crate::host::{Side, StateRead, StateWrite};
@@ -51,23 +52,24 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>
 
 fn state<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {
     let b = bridge.clone();
-    let read = move |ctx: Ctx<'js>, kind: u8, collection: String, id: String, limit: f64, offset: f64| {
-        let read = match kind {
-            0 => StateRead::Collection { name: collection },
-            1 => StateRead::Document { collection, id },
-            _ => StateRead::Documents {
-                collection,
-                limit: limit.clamp(0.0, MAX_DOCUMENTS) as u32,
-                offset: offset.clamp(0.0, f64::from(u32::MAX)) as u32,
-            },
+    let read =
+        move |ctx: Ctx<'js>, kind: u8, Text(collection): Text, Text(id): Text, limit: f64, offset: f64| {
+            let read = match kind {
+                0 => StateRead::Collection { name: collection },
+                1 => StateRead::Document { collection, id },
+                _ => StateRead::Documents {
+                    collection,
+                    limit: limit.clamp(0.0, MAX_DOCUMENTS) as u32,
+                    offset: offset.clamp(0.0, f64::from(u32::MAX)) as u32,
+                },
+            };
+            let json = b.host.read_state(read).map_err(|refused| throw(&ctx, &refused))?;
+            ctx.json_parse(json)
         };
-        let json = b.host.read_state(read).map_err(|refused| throw(&ctx, &refused))?;
-        ctx.json_parse(json)
-    };
     table.set("readState", JsFunction::new(ctx.clone(), read)?)?;
 
     let b = bridge.clone();
-    let write = move |ctx: Ctx<'js>, kind: u8, collection: String, id: String, json: String| {
+    let write = move |ctx: Ctx<'js>, kind: u8, Text(collection): Text, Text(id): Text, Text(json): Text| {
         let write = match kind {
             0 => StateWrite::PutCollection { collection: json },
             1 => StateWrite::DeleteCollection { name: collection },

@@ -5,16 +5,16 @@ use std::rc::Rc;
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose};
-use rquickjs::{Coerced, Ctx, Exception, Function as JsFunction, Object, TypedArray, Value};
+use rquickjs::{Ctx, Exception, Function as JsFunction, Object, TypedArray, Value};
 
-use super::bytes_of;
+use super::{Text, bytes_of};
 use crate::bridge::Bridge;
 use crate::host::ConsoleLevel;
 
 pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {
     table.set("lineCap", bridge.limits.console_line_bytes as u32)?;
     let b = bridge.clone();
-    let log = move |level: u8, text: String| {
+    let log = move |level: u8, Text(text): Text| {
         let level = match level {
             0 => ConsoleLevel::Debug,
             1 => ConsoleLevel::Info,
@@ -25,10 +25,10 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>
     };
     table.set("log", JsFunction::new(ctx.clone(), log)?)?;
     let b = bridge.clone();
-    let map = move |stack: Coerced<String>| b.maps.map(&stack.0);
+    let map = move |stack: Text| b.maps.map(&stack.0);
     table.set("mapStack", JsFunction::new(ctx.clone(), map)?)?;
 
-    let encode = |ctx: Ctx<'js>, text: Coerced<String>| TypedArray::<u8>::new(ctx, text.0.into_bytes());
+    let encode = |ctx: Ctx<'js>, text: Text| TypedArray::<u8>::new(ctx, text.0.into_bytes());
     table.set("utf8Encode", JsFunction::new(ctx.clone(), encode)?)?;
     let decode = |ctx: Ctx<'js>, data: Value<'js>, fatal: bool, keep_bom: bool| {
         let bytes = bytes_of(&ctx, &data)?;
@@ -82,7 +82,7 @@ const FORGIVING: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-fn atob(ctx: Ctx<'_>, text: Coerced<String>) -> rquickjs::Result<String> {
+fn atob(ctx: Ctx<'_>, text: Text) -> rquickjs::Result<String> {
     let compact: String =
         text.0.chars().filter(|c| !matches!(c, ' ' | '\t' | '\n' | '\x0c' | '\r')).collect();
     // Padding is only right where it fills up a group of four.
@@ -93,7 +93,7 @@ fn atob(ctx: Ctx<'_>, text: Coerced<String>) -> rquickjs::Result<String> {
     }
 }
 
-fn btoa(ctx: Ctx<'_>, text: Coerced<String>) -> rquickjs::Result<String> {
+fn btoa(ctx: Ctx<'_>, text: Text) -> rquickjs::Result<String> {
     let bytes: Option<Vec<u8>> = text.0.chars().map(|c| u8::try_from(c).ok()).collect();
     match bytes {
         Some(bytes) => Ok(general_purpose::STANDARD.encode(bytes)),

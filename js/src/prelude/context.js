@@ -19,8 +19,21 @@ const ERROR_HANDLER = 4;
 
 const functions = [];
 let phase = 0;
+
+// Objects of the current lease. They are kept here and not in fields of each other: fields cost more than all the
+// rest. Whoever still holds an object of an earlier lease fails at ours().
+let lease = -1;
 let current = null;
-let currentGeneration = -1;
+let request = null;
+let response = null;
+let upstream = null;
+let requestHeaders = null;
+let query = null;
+let rest = null;
+
+function ours(g) {
+  if (g !== lease) throw new Error("the request is over");
+}
 
 export function bind(index, f, self) {
   functions[index] = self === undefined ? f : (ctx, error) => f.call(self, ctx, error);
@@ -28,8 +41,9 @@ export function bind(index, f, self) {
 
 function enter(index, generation) {
   phase = index;
-  if (generation !== currentGeneration) {
-    currentGeneration = generation;
+  if (generation !== lease) {
+    lease = generation;
+    request = response = upstream = requestHeaders = query = rest = null;
     current = new Context(generation);
   }
   return current;
@@ -48,8 +62,8 @@ export function invokeErrorHandler(generation, name, message, code) {
 
 export function reset() {
   forget();
-  current = null;
-  currentGeneration = -1;
+  lease = -1;
+  current = request = response = upstream = requestHeaders = query = rest = null;
 }
 
 // Pairs in one flat array → names with all their values, in an object that inherits nothing.
@@ -60,39 +74,38 @@ function grouped(flat) {
 }
 
 class Headers {
-  #g;
-  #side;
-  constructor(g, side) {
-    this.#g = g;
-    this.#side = side;
+  // The lease's number and the side: a handle, as the native side takes it.
+  #h;
+  constructor(h) {
+    this.#h = h;
   }
   get(name) {
-    return fieldGet(this.#g, this.#side, name);
+    return fieldGet(this.#h, name);
   }
   values(name) {
-    if (name !== undefined) return fieldValues(this.#g, this.#side, name);
+    if (name !== undefined) return fieldValues(this.#h >> 2, this.#h & 3, name);
     return this.entries().map((pair) => pair[1]);
   }
   has(name) {
-    return fieldHas(this.#g, this.#side, name);
+    return fieldHas(this.#h, name);
   }
   set(name, value) {
-    fieldSet(this.#g, this.#side, name, value);
+    fieldSet(this.#h, name, value);
   }
   add(name, value) {
-    fieldAdd(this.#g, this.#side, name, value);
+    fieldAdd(this.#h, name, value);
   }
   append(name, value) {
-    fieldAdd(this.#g, this.#side, name, value);
+    fieldAdd(this.#h, name, value);
   }
   del(name) {
-    fieldRemove(this.#g, this.#side, name);
+    fieldRemove(this.#h, name);
   }
   delete(name) {
-    return fieldRemove(this.#g, this.#side, name);
+    return fieldRemove(this.#h, name);
   }
   entries() {
-    const flat = fields(this.#g, this.#side);
+    const flat = fields(this.#h >> 2, this.#h & 3);
     const pairs = [];
     for (let i = 0; i < flat.length; i += 2) pairs.push([flat[i], flat[i + 1]]);
     return pairs;
@@ -107,7 +120,7 @@ class Headers {
     return this.entries()[Symbol.iterator]();
   }
   toJSON() {
-    return grouped(fields(this.#g, this.#side));
+    return grouped(fields(this.#h >> 2, this.#h & 3));
   }
 }
 
@@ -139,7 +152,7 @@ class Query {
   #flat;
   constructor(g) {
     this.#g = g;
-    this.#flat = native.queryParse(part(g, QUERY));
+    this.#flat = native.queryParse(part(g << 2, QUERY));
   }
   #write(flat) {
     setPart(this.#g, QUERY, native.queryEncode(flat));
@@ -221,21 +234,25 @@ function jsonText(value) {
 
 class Request {
   #g;
-  #headers;
-  #query;
   constructor(g) {
     this.#g = g;
   }
-  get method() { return part(this.#g, METHOD); }
+  get method() { return part(this.#g << 2, METHOD); }
   set method(value) { setPart(this.#g, METHOD, value); }
-  get path() { return part(this.#g, PATH); }
+  get path() { return part(this.#g << 2, PATH); }
   set path(value) { setPart(this.#g, PATH, value); }
-  get host() { return part(this.#g, HOST); }
+  get host() { return part(this.#g << 2, HOST); }
   set host(value) { setPart(this.#g, HOST, value); }
-  get remoteAddress() { return part(this.#g, REMOTE); }
-  get proto() { return part(this.#g, PROTOCOL); }
-  get headers() { return (this.#headers ??= new Headers(this.#g, REQUEST)); }
-  get query() { return (this.#query ??= new Query(this.#g)); }
+  get remoteAddress() { return part(this.#g << 2, REMOTE); }
+  get proto() { return part(this.#g << 2, PROTOCOL); }
+  get headers() {
+    ours(this.#g);
+    return (requestHeaders ??= new Headers(this.#g << 2 | REQUEST));
+  }
+  get query() {
+    ours(this.#g);
+    return (query ??= new Query(this.#g));
+  }
   get contentLength() { return native.contentLength(this.#g, REQUEST); }
   async readBody() { return promised(native.readBody(this.#g, REQUEST)); }
   async readJson() { return readJson(this.#g, REQUEST); }
@@ -243,7 +260,7 @@ class Request {
   writeBody(data) { native.writeBody(this.#g, REQUEST, bytes(data)); }
   writeJson(value) {
     native.writeBody(this.#g, REQUEST, jsonText(value));
-    fieldSet(this.#g, REQUEST, "Content-Type", "application/json");
+    fieldSet(this.#g << 2 | REQUEST, "Content-Type", "application/json");
   }
   toJSON() {
     const { method, path, headers, query, host, remoteAddress, proto, contentLength } = this;
@@ -275,8 +292,8 @@ class Upstream {
     this.#g = g;
     this.#ctx = ctx;
   }
-  get headers() { return (this.#headers ??= new Headers(this.#g, UPSTREAM)); }
-  get statusCode() { return status(this.#g, UPSTREAM); }
+  get headers() { return (this.#headers ??= new Headers(this.#g << 2 | UPSTREAM)); }
+  get statusCode() { return status(this.#g << 2 | UPSTREAM); }
   set statusCode(code) { native.setStatus(this.#g, UPSTREAM, code); }
   get statusText() { return PHRASES[this.statusCode] ?? ""; }
   get trailer() { return new Trailer(this.#g); }
@@ -288,14 +305,14 @@ class Upstream {
   writeBody(data) { native.writeBody(this.#g, UPSTREAM, bytes(data)); }
   writeJson(value) {
     native.writeBody(this.#g, UPSTREAM, jsonText(value));
-    fieldSet(this.#g, UPSTREAM, "Content-Type", "application/json");
+    fieldSet(this.#g << 2 | UPSTREAM, "Content-Type", "application/json");
   }
   status(code) {
     native.setStatus(this.#g, UPSTREAM, code);
     return this;
   }
   #redirect(url, code) {
-    fieldSet(this.#g, UPSTREAM, "Location", url);
+    fieldSet(this.#g << 2 | UPSTREAM, "Location", url);
     native.setStatus(this.#g, UPSTREAM, code);
     native.writeBody(this.#g, UPSTREAM, "");
   }
@@ -319,9 +336,9 @@ class Response {
   #open() {
     if (native.ended(this.#g)) throw new Error("the response has been sent already: nothing can be written to it");
   }
-  get headers() { return (this.#headers ??= new Headers(this.#g, RESPONSE)); }
+  get headers() { return (this.#headers ??= new Headers(this.#g << 2 | RESPONSE)); }
   get headersSent() { return native.ended(this.#g); }
-  get statusCode() { return status(this.#g, RESPONSE); }
+  get statusCode() { return status(this.#g << 2 | RESPONSE); }
   set statusCode(code) { this.status(code); }
   status(code) {
     this.#open();
@@ -329,12 +346,12 @@ class Response {
     return this;
   }
   #type(type) {
-    if (!fieldHas(this.#g, RESPONSE, "Content-Type")) fieldSet(this.#g, RESPONSE, "Content-Type", type);
+    if (!fieldHas(this.#g << 2 | RESPONSE, "Content-Type")) fieldSet(this.#g << 2 | RESPONSE, "Content-Type", type);
   }
   json(value) {
     const text = jsonText(value);
     this.#open();
-    fieldSet(this.#g, RESPONSE, "Content-Type", "application/json");
+    fieldSet(this.#g << 2 | RESPONSE, "Content-Type", "application/json");
     native.writeBody(this.#g, RESPONSE, text);
     native.endResponse(this.#g);
   }
@@ -354,7 +371,7 @@ class Response {
   }
   #redirect(url, code) {
     this.#open();
-    fieldSet(this.#g, RESPONSE, "Location", url);
+    fieldSet(this.#g << 2 | RESPONSE, "Location", url);
     native.setStatus(this.#g, RESPONSE, code);
     native.endResponse(this.#g);
   }
@@ -362,12 +379,12 @@ class Response {
   redirectPermanent(url) { this.#redirect(url, 301); }
   location(url) {
     this.#open();
-    fieldSet(this.#g, RESPONSE, "Location", url);
+    fieldSet(this.#g << 2 | RESPONSE, "Location", url);
     return this;
   }
   cookie(name, value, options) {
     this.#open();
-    fieldAdd(this.#g, RESPONSE, "Set-Cookie", writeCookie(name, value, options));
+    fieldAdd(this.#g << 2 | RESPONSE, "Set-Cookie", writeCookie(name, value, options));
     return this;
   }
   getCookies() { return parseCookies(fieldValues(this.#g, REQUEST, "Cookie")); }
@@ -380,45 +397,49 @@ class Response {
 
 class Context {
   #g;
-  #request;
-  #upstream;
-  #response;
-  #params;
-  #store;
-  #described;
   constructor(g) {
     this.#g = g;
   }
-  get id() { return native.id(this.#g); }
-  set(key, value) {
-    (this.#store ??= { __proto__: null })[key] = value;
+  // What few requests need: the module's own values, parameters, descriptions.
+  #rest() {
+    ours(this.#g);
+    return (rest ??= { __proto__: null, values: { __proto__: null }, params: null, described: [] });
   }
-  get(key) { return this.#store?.[key]; }
+  get id() { return native.id(this.#g); }
+  set(key, value) { this.#rest().values[key] = value; }
+  get(key) { return this.#rest().values[key]; }
   query() { return this.request().query; }
   pathParams() {
-    if (this.#params === undefined) {
+    const known = this.#rest();
+    if (known.params === null) {
       const flat = native.params(this.#g);
-      const params = { __proto__: null };
-      for (let i = 0; i < flat.length; i += 2) params[flat[i]] = flat[i + 1];
-      this.#params = params;
+      known.params = { __proto__: null };
+      for (let i = 0; i < flat.length; i += 2) known.params[flat[i]] = flat[i + 1];
     }
-    return this.#params;
+    return known.params;
   }
   pathParam(key) { return this.pathParams()[key] ?? ""; }
   #describe(what) {
-    const known = (this.#described ??= []);
+    const known = this.#rest().described;
     return (known[what] ??= native.describe(this.#g, what));
   }
   route() { return this.#describe(0); }
   service() { return this.#describe(1); }
   namespace() { return this.#describe(2); }
-  request() { return (this.#request ??= new Request(this.#g)); }
-  upstream() {
-    return phase === RESPONSE_MODIFIER ? (this.#upstream ??= new Upstream(this.#g, this)) : null;
+  request() {
+    ours(this.#g);
+    return (request ??= new Request(this.#g));
   }
-  response() { return (this.#response ??= new Response(this.#g)); }
+  upstream() {
+    ours(this.#g);
+    return phase === RESPONSE_MODIFIER ? (upstream ??= new Upstream(this.#g, this)) : null;
+  }
+  response() {
+    ours(this.#g);
+    return (response ??= new Response(this.#g));
+  }
   toJSON() {
-    const upstream = this.upstream();
-    return { id: this.id, pathParams: this.pathParams(), request: this.request(), ...(upstream ? { upstream } : {}) };
+    const answer = this.upstream();
+    return { id: this.id, pathParams: this.pathParams(), request: this.request(), ...(answer ? { upstream: answer } : {}) };
   }
 }

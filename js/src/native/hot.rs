@@ -1,0 +1,204 @@
+//! The functions that nearly every call uses, straight on the engine's C interface: header fields, parts of the
+//! request, the status. They take no detour over Rust closures and owned strings. A panic of the host must not
+//! cross the engine's frames, so it is caught here and goes on once they are left.
+
+use std::borrow::Cow;
+use std::ffi::CStr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+use rquickjs::qjs::{self, JSContext, JSValue};
+use rquickjs::{Ctx, Exception, Object, Value};
+
+use super::exchange::{part, side};
+use crate::bridge::{Bridge, throw};
+
+/// The functions by their `magic`.
+#[derive(Clone, Copy)]
+#[repr(i32)]
+enum Op {
+    FieldGet = 0,
+    FieldSet,
+    FieldAdd,
+    FieldRemove,
+    FieldHas,
+    Part,
+    Status,
+}
+
+const OPS: [(Op, &CStr); 7] = [
+    (Op::FieldGet, c"fieldGet"),
+    (Op::FieldSet, c"fieldSet"),
+    (Op::FieldAdd, c"fieldAdd"),
+    (Op::FieldRemove, c"fieldRemove"),
+    (Op::FieldHas, c"fieldHas"),
+    (Op::Part, c"part"),
+    (Op::Status, c"status"),
+];
+
+pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {
+    attach(ctx, bridge);
+    for (op, name) in OPS {
+        let raw = ctx.as_raw().as_ptr();
+        let entry = qjs::JSCFunctionType { generic_magic: Some(enter) };
+        // SAFETY: `enter` has the signature that `generic_magic` stands for, and the engine is told so.
+        let function = unsafe {
+            let kind = qjs::JSCFunctionEnum_JS_CFUNC_generic_magic;
+            qjs::JS_NewCFunction2(raw, entry.generic, name.as_ptr(), 3, kind, op as i32)
+        };
+        // SAFETY: a fresh value of this context, owned by nobody else.
+        let function = unsafe { Value::from_raw(ctx.clone(), function) };
+        table.set(name.to_str()?, function)?;
+    }
+    Ok(())
+}
+
+/// Makes the bridge known to the context. It must stay alive until [`detach`].
+fn attach(ctx: &Ctx<'_>, bridge: &Rc<Bridge>) {
+    // SAFETY: only stored.
+    unsafe { qjs::JS_SetContextOpaque(ctx.as_raw().as_ptr(), Rc::as_ptr(bridge).cast_mut().cast()) }
+}
+
+/// Makes the context forget its bridge.
+pub(crate) fn detach(context: &rquickjs::Context) {
+    // SAFETY: only stored.
+    unsafe { qjs::JS_SetContextOpaque(context.as_raw().as_ptr(), std::ptr::null_mut()) }
+}
+
+/// A string of the engine, borrowed as UTF-8 (as it is, if it is ASCII). Freed when dropped.
+pub(super) struct Utf8 {
+    ctx: *mut JSContext,
+    text: NonNull<u8>,
+    len: usize,
+}
+
+impl Utf8 {
+    /// Converts a value as `String(value)` does; that may run JavaScript. `None`: an exception is pending.
+    pub(super) fn of(ctx: *mut JSContext, value: JSValue) -> Option<Utf8> {
+        let mut len = 0;
+        // SAFETY: a live context and a value of it; the out-pointer is valid.
+        let text = unsafe { qjs::JS_ToCStringLen2(ctx, &mut len, value, false) };
+        Some(Utf8 { ctx, text: NonNull::new(text.cast_mut().cast())?, len: len as usize })
+    }
+
+    pub(super) fn lossy(&self) -> Cow<'_, str> {
+        // SAFETY: the engine gave a pointer to that many bytes, valid until they are freed.
+        String::from_utf8_lossy(unsafe { std::slice::from_raw_parts(self.text.as_ptr(), self.len) })
+    }
+}
+
+impl Drop for Utf8 {
+    fn drop(&mut self) {
+        // SAFETY: came from `JS_ToCStringLen2` and is freed once.
+        unsafe { qjs::JS_FreeCString(self.ctx, self.text.as_ptr().cast()) }
+    }
+}
+
+unsafe extern "C" fn enter(
+    ctx: *mut JSContext,
+    _this: JSValue,
+    argc: i32,
+    argv: *mut JSValue,
+    magic: i32,
+) -> JSValue {
+    // SAFETY: the engine gives at least as many arguments as the function was declared with, and `argc` of them.
+    let arguments = unsafe { std::slice::from_raw_parts(argv, (argc.max(3)) as usize) };
+    // SAFETY: null, or the bridge that `attach` put there and `detach` takes away before it dies.
+    let Some(bridge) = (unsafe { qjs::JS_GetContextOpaque(ctx).cast::<Bridge>().as_ref() }) else {
+        return fail(ctx, "the request is over");
+    };
+    let (Some(op), Some(handle)) = (OPS.get(magic as usize), integer(arguments[0])) else {
+        return fail(ctx, "not a handle");
+    };
+    match catch_unwind(AssertUnwindSafe(|| run(ctx, bridge, op.0, handle, arguments))) {
+        Ok(value) => value,
+        Err(panic) => {
+            bridge.panic.set(Some(panic));
+            fail(ctx, "the host failed")
+        }
+    }
+}
+
+fn run(ctx: *mut JSContext, bridge: &Bridge, op: Op, handle: u32, arguments: &[JSValue]) -> JSValue {
+    // A handle is the lease's number and, in the last two bits, the side.
+    let (generation, of) = (handle >> 2, side((handle & 3) as u8));
+    let exchange = match op {
+        Op::Status => bridge.exchange(generation),
+        Op::Part => {
+            let n = integer(arguments[1]).unwrap_or(0) as u8;
+            return match bridge.exchange(generation) {
+                Some(exchange) => string(ctx, exchange.request_part(part(n)).as_bytes()),
+                None => fail(ctx, "the request is over"),
+            };
+        }
+        _ => {
+            let Some(name) = Utf8::of(ctx, arguments[1]) else { return qjs::JS_EXCEPTION };
+            let value = match op {
+                Op::FieldSet | Op::FieldAdd => match Utf8::of(ctx, arguments[2]) {
+                    Some(value) => Some(value),
+                    None => return qjs::JS_EXCEPTION,
+                },
+                _ => None,
+            };
+            let Some(exchange) = bridge.exchange(generation) else { return fail(ctx, "the request is over") };
+            let (name, value) = (name.lossy(), value.as_ref().map(Utf8::lossy));
+            let value = value.as_deref().unwrap_or_default().as_bytes();
+            let done = match op {
+                Op::FieldSet => exchange.set_field(of, &name, value).map(|()| qjs::JS_UNDEFINED),
+                Op::FieldAdd => exchange.add_field(of, &name, value).map(|()| qjs::JS_UNDEFINED),
+                Op::FieldRemove => exchange.remove_field(of, &name).map(boolean),
+                Op::FieldHas => {
+                    let mut found = false;
+                    exchange.field(of, &name, &mut |_| found = true);
+                    Ok(boolean(found))
+                }
+                _ => {
+                    let mut first = None;
+                    exchange.field(of, &name, &mut |value| {
+                        first.get_or_insert_with(|| string(ctx, value));
+                    });
+                    Ok(first.unwrap_or_else(|| string(ctx, b"")))
+                }
+            };
+            return done.unwrap_or_else(|refused| {
+                throw(&context(ctx), &refused);
+                qjs::JS_EXCEPTION
+            });
+        }
+    };
+    match exchange {
+        Some(exchange) => qjs::JS_MKVAL(qjs::JS_TAG_INT, exchange.status(of).into()),
+        None => fail(ctx, "the request is over"),
+    }
+}
+
+/// A number that a handle can be: not negative, whole.
+fn integer(value: JSValue) -> Option<u32> {
+    // SAFETY: looks at the tag, then at the number that the tag says is there.
+    unsafe {
+        let is_int = qjs::JS_VALUE_GET_TAG(value) == qjs::JS_TAG_INT;
+        is_int.then(|| qjs::JS_VALUE_GET_INT(value)).and_then(|n| u32::try_from(n).ok())
+    }
+}
+
+fn boolean(value: bool) -> JSValue {
+    if value { qjs::JS_TRUE } else { qjs::JS_FALSE }
+}
+
+/// A string of the engine; bytes that are no UTF-8 are replaced.
+fn string(ctx: *mut JSContext, bytes: &[u8]) -> JSValue {
+    let text = String::from_utf8_lossy(bytes);
+    // SAFETY: a live context; the bytes are copied.
+    unsafe { qjs::JS_NewStringLen(ctx, text.as_ptr().cast(), text.len() as _) }
+}
+
+fn context<'js>(ctx: *mut JSContext) -> Ctx<'js> {
+    // SAFETY: the engine calls with the context the function was made in, which lives through the call.
+    unsafe { Ctx::from_raw(NonNull::new_unchecked(ctx)) }
+}
+
+fn fail(ctx: *mut JSContext, message: &str) -> JSValue {
+    Exception::throw_message(&context(ctx), message);
+    qjs::JS_EXCEPTION
+}

@@ -271,7 +271,7 @@ async fn new_raft(
 /// The folder must be this node's; a new one becomes it.
 fn check_identity(store: &Store, config: &ClusterConfig) -> Result<(), ClusterError> {
     let me = Identity { node_id: config.node_id, cluster: config.cluster.clone() };
-    let found = store.write(|tables, txn| {
+    let found = store.write_with(|tables, txn| {
         let found: Option<Identity> = read_meta(tables, txn, IDENTITY_KEY)?;
         if found.is_none() {
             write_meta(tables, txn, IDENTITY_KEY, &me)?;

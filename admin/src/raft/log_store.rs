@@ -8,7 +8,7 @@ use super::proposal::{Outcomes, apply_entries};
 use super::{Entry, LogId, StorageError, StorageIoError, Types, Vote};
 use crate::store::{Rules, StateRecord, Store, StoreError, Tables, WriteTxn};
 use openraft::storage::{LogFlushed, LogState, RaftLogStorage};
-use openraft::{EntryPayload, OptionalSend, RaftLogReader};
+use openraft::{AnyError, EntryPayload, OptionalSend, RaftLogReader};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -56,7 +56,7 @@ impl LogStore {
 
     /// Writes entries, and applies them when this node is the quorum.
     fn append_blocking(&self, entries: &[Entry]) -> Result<(), StoreError> {
-        let outcomes = self.store.write(|tables, txn| {
+        let outcomes = self.store.write_with(|tables, txn| {
             for entry in entries {
                 let text =
                     serde_json::to_vec(entry).map_err(|_| StoreError::corrupt("an entry to append"))?;
@@ -102,17 +102,17 @@ impl RaftLogReader<Types> for LogStore {
     ) -> Result<Vec<Entry>, StorageError> {
         let range = (range.start_bound().cloned(), range.end_bound().cloned());
         let store = self.store.clone();
-        blocking(move || store.read(|tables, txn| read_entries(tables, txn, range, usize::MAX)))
+        blocking(move || store.read_with(|tables, txn| read_entries(tables, txn, range, usize::MAX)))
             .await
-            .map_err(|e| StorageIoError::read_logs(&e).into())
+            .map_err(|e| StorageIoError::read_logs(AnyError::error(e)).into())
     }
 
     async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> Result<Vec<Entry>, StorageError> {
         let range = (Bound::Included(start), Bound::Excluded(end));
         let store = self.store.clone();
-        blocking(move || store.read(|tables, txn| read_entries(tables, txn, range, READ_BYTES)))
+        blocking(move || store.read_with(|tables, txn| read_entries(tables, txn, range, READ_BYTES)))
             .await
-            .map_err(|e| StorageIoError::read_logs(&e).into())
+            .map_err(|e| StorageIoError::read_logs(AnyError::error(e)).into())
     }
 }
 
@@ -127,7 +127,7 @@ impl RaftLogStorage<Types> for LogStore {
         }
         let store = self.store.clone();
         let read = blocking(move || {
-            store.read(|tables, txn| {
+            store.read_with(|tables, txn| {
                 let last_purged_log_id = read_meta(tables, txn, PURGED_KEY)?;
                 let last = match tables.log.last(txn)? {
                     Some((index, text)) => Some(parse_entry::<Place>(index, text)?.log_id),
@@ -136,7 +136,7 @@ impl RaftLogStorage<Types> for LogStore {
                 Ok(LogState { last_purged_log_id, last_log_id: last })
             })
         });
-        read.await.map_err(|e| StorageIoError::read_logs(&e).into())
+        read.await.map_err(|e| StorageIoError::read_logs(AnyError::error(e)).into())
     }
 
     async fn get_log_reader(&mut self) -> Self::LogReader {
@@ -145,16 +145,16 @@ impl RaftLogStorage<Types> for LogStore {
 
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), StorageError> {
         let (store, vote) = (self.store.clone(), *vote);
-        blocking(move || store.write(|tables, txn| write_meta(tables, txn, VOTE_KEY, &vote)))
+        blocking(move || store.write_with(|tables, txn| write_meta(tables, txn, VOTE_KEY, &vote)))
             .await
-            .map_err(|e| StorageIoError::write_vote(&e).into())
+            .map_err(|e| StorageIoError::write_vote(AnyError::error(e)).into())
     }
 
     async fn read_vote(&mut self) -> Result<Option<Vote>, StorageError> {
         let store = self.store.clone();
-        blocking(move || store.read(|tables, txn| read_meta(tables, txn, VOTE_KEY)))
+        blocking(move || store.read_with(|tables, txn| read_meta(tables, txn, VOTE_KEY)))
             .await
-            .map_err(|e| StorageIoError::read_vote(&e).into())
+            .map_err(|e| StorageIoError::read_vote(AnyError::error(e)).into())
     }
 
     async fn append<I>(&mut self, entries: I, callback: LogFlushed<Types>) -> Result<(), StorageError>
@@ -165,7 +165,7 @@ impl RaftLogStorage<Types> for LogStore {
         let entries: Vec<_> = entries.into_iter().collect();
         let this = self.clone();
         let written = blocking(move || this.append_blocking(&entries)).await;
-        written.map_err(|e| StorageIoError::write_logs(&e))?;
+        written.map_err(|e| StorageIoError::write_logs(AnyError::error(e)))?;
         callback.log_io_completed(Ok(()));
         Ok(())
     }
@@ -173,19 +173,19 @@ impl RaftLogStorage<Types> for LogStore {
     async fn truncate(&mut self, log_id: LogId) -> Result<(), StorageError> {
         let store = self.store.clone();
         blocking(move || {
-            store.write(|tables, txn| {
+            store.write_with(|tables, txn| {
                 tables.log.delete_range(txn, &(log_id.index..))?;
                 Ok(())
             })
         })
         .await
-        .map_err(|e| StorageIoError::write_logs(&e).into())
+        .map_err(|e| StorageIoError::write_logs(AnyError::error(e)).into())
     }
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), StorageError> {
         let store = self.store.clone();
         blocking(move || {
-            store.write(|tables, txn| {
+            store.write_with(|tables, txn| {
                 let before: Option<LogId> = read_meta(tables, txn, PURGED_KEY)?;
                 if before.is_none_or(|before| before < log_id) {
                     write_meta(tables, txn, PURGED_KEY, &log_id)?;
@@ -195,7 +195,7 @@ impl RaftLogStorage<Types> for LogStore {
             })
         })
         .await
-        .map_err(|e| StorageIoError::write_logs(&e).into())
+        .map_err(|e| StorageIoError::write_logs(AnyError::error(e)).into())
     }
 }
 

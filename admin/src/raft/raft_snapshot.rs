@@ -41,7 +41,7 @@ struct Kept {
 /// Builds a Raft snapshot of the present state and keeps it.
 pub(super) fn build(store: &Store) -> Result<(RaftSnapshotMeta, Vec<u8>), StoreError> {
     let _alone = store.alone_with_raft_snapshots();
-    let (record, generation, stream) = store.read(|tables, txn| {
+    let (record, generation, stream) = store.read_with(|tables, txn| {
         let record = tables.record(txn)?;
         let generation = kept(tables, txn)?.map_or(0, |kept| kept.generation) + 1;
         let stream = encode(tables, txn, &record)?;
@@ -72,7 +72,7 @@ pub(super) fn install(store: &Store, meta: &RaftSnapshotMeta, stream: &[u8]) -> 
 
 /// The kept Raft snapshot.
 pub(super) fn load(store: &Store) -> Result<Option<(RaftSnapshotMeta, Vec<u8>)>, StoreError> {
-    store.read(load_in)
+    store.read_with(load_in)
 }
 
 /// [`load`] inside a transaction.
@@ -161,12 +161,12 @@ fn keep(
     stream: &[u8],
     also: impl FnOnce(&Tables, &mut WriteTxn) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let old = store.read(kept)?.map_or(0, |kept| kept.generation);
+    let old = store.read_with(kept)?.map_or(0, |kept| kept.generation);
     let generation = old + 1;
-    store.write(|tables, txn| forget_all_but(tables, txn, old))?;
+    store.write_with(|tables, txn| forget_all_but(tables, txn, old))?;
     let chunks: Vec<_> = stream.chunks(CHUNK).collect();
     for (part, some) in chunks.chunks(CHUNKS_PER_WRITE).enumerate() {
-        store.write(|tables, txn| {
+        store.write_with(|tables, txn| {
             for (at, chunk) in some.iter().enumerate() {
                 let number = u32::try_from(part * CHUNKS_PER_WRITE + at).map_err(|_| damaged())?;
                 tables.raft_snapshot.put(txn, &chunk_key(generation, number), chunk)?;
@@ -174,7 +174,7 @@ fn keep(
             Ok(())
         })?;
     }
-    store.write(|tables, txn| {
+    store.write_with(|tables, txn| {
         let chunks = u32::try_from(chunks.len()).map_err(|_| damaged())?;
         write_meta(tables, txn, SNAPSHOT_KEY, &Kept { meta: meta.clone(), generation, chunks })?;
         forget_all_but(tables, txn, generation)?;

@@ -6,7 +6,7 @@ use super::proposal::{Outcomes, apply_entries};
 use super::{Entry, LogId, Membership, RaftSnapshotMeta, StorageError, StorageIoError, Types, raft_snapshot};
 use crate::store::{Rules, Store, StoreError};
 use openraft::storage::{RaftStateMachine, Snapshot};
-use openraft::{OptionalSend, RaftSnapshotBuilder};
+use openraft::{AnyError, OptionalSend, RaftSnapshotBuilder};
 use std::io::Cursor;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -32,7 +32,7 @@ impl StateMachine {
     }
 
     fn apply_blocking(&self, entries: &[Entry]) -> Result<Vec<Outcomes>, StoreError> {
-        self.store.write(|tables, txn| {
+        self.store.write_with(|tables, txn| {
             let mut record = tables.record(txn)?;
             if let (Some(applied), Some(first)) = (record.applied, entries.first())
                 && first.log_id.index <= applied.index
@@ -55,9 +55,9 @@ impl RaftStateMachine<Types> for StateMachine {
 
     async fn applied_state(&mut self) -> Result<(Option<LogId>, Membership), StorageError> {
         let store = self.store.clone();
-        let record = blocking(move || store.read(|tables, txn| tables.record(txn)))
+        let record = blocking(move || store.read_with(|tables, txn| tables.record(txn)))
             .await
-            .map_err(|e| StorageIoError::read_state_machine(&e))?;
+            .map_err(|e| StorageIoError::read_state_machine(AnyError::error(e)))?;
         Ok((record.applied, record.membership))
     }
 
@@ -74,7 +74,7 @@ impl RaftStateMachine<Types> for StateMachine {
         if !rest.is_empty() {
             let this = self.clone();
             let applied = blocking(move || this.apply_blocking(&rest)).await;
-            outcomes.extend(applied.map_err(|e| StorageIoError::apply(last, &e))?);
+            outcomes.extend(applied.map_err(|e| StorageIoError::apply(last, AnyError::error(e)))?);
         }
         self.applied.send_replace(last.index);
         Ok(outcomes)
@@ -96,7 +96,7 @@ impl RaftStateMachine<Types> for StateMachine {
         let (store, kept) = (self.store.clone(), meta.clone());
         blocking(move || raft_snapshot::install(&store, &kept, snapshot.get_ref()))
             .await
-            .map_err(|e| StorageIoError::write_snapshot(Some(meta.signature()), &e))?;
+            .map_err(|e| StorageIoError::write_snapshot(Some(meta.signature()), AnyError::error(e)))?;
         self.applied.send_replace(meta.last_log_id.map_or(0, |id| id.index));
         Ok(())
     }
@@ -105,7 +105,7 @@ impl RaftStateMachine<Types> for StateMachine {
         let store = self.store.clone();
         let kept = blocking(move || raft_snapshot::load(&store))
             .await
-            .map_err(|e| StorageIoError::read_snapshot(None, &e))?;
+            .map_err(|e| StorageIoError::read_snapshot(None, AnyError::error(e)))?;
         Ok(kept.map(|(meta, stream)| Snapshot { meta, snapshot: Box::new(Cursor::new(stream)) }))
     }
 }
@@ -115,7 +115,7 @@ impl RaftSnapshotBuilder<Types> for StateMachine {
         let store = self.store.clone();
         let (meta, stream) = blocking(move || raft_snapshot::build(&store))
             .await
-            .map_err(|e| StorageIoError::write_snapshot(None, &e))?;
+            .map_err(|e| StorageIoError::write_snapshot(None, AnyError::error(e)))?;
         // An entry that was applied while it was appended may be in the snapshot before Raft has asked to apply it. Raft
         // must not hear of a snapshot that is ahead of what it knows to be applied.
         let upto = meta.last_log_id.map_or(0, |id| id.index);

@@ -66,8 +66,9 @@ async fn start_again(cluster: &Weak<Inner>) -> bool {
             return false;
         }
         let store = cluster.store.clone();
-        let probe =
-            move || store.write(|tables, txn| write_meta(tables, txn, "probe", &"written to try the disk"));
+        let probe = move || {
+            store.write_with(|tables, txn| write_meta(tables, txn, "probe", &"written to try the disk"))
+        };
         let tried = match super::log_store::blocking(probe).await {
             Ok(()) => cluster.restart_raft().await.map_err(|e| e.to_string()),
             Err(e) => Err(e.to_string()),

@@ -35,7 +35,7 @@ pub struct Report {
 /// read; a store that can be read and disagrees with itself is a report that is not `ok`.
 pub fn verify(dir: &Path, rules: &dyn Rules) -> Result<Report, StoreError> {
     let store = Store::open_existing(dir)?;
-    let (record, scanned) = store.read(|tables, txn| {
+    let (record, scanned) = store.read_with(|tables, txn| {
         let mut scanned = Digest::default();
         for row in tables.state.iter(txn)? {
             let (key, value) = row?;

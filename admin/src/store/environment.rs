@@ -32,7 +32,7 @@ pub struct Store {
 
 /// Fields are dropped in order: the environment closes before the lock is given back.
 pub(crate) struct Inner {
-    pub(super) env: Env<WithTls>,
+    pub(crate) env: Env<WithTls>,
     pub(super) tables: Tables,
     dir: PathBuf,
     /// Held while a Raft snapshot is made or installed.
@@ -100,7 +100,7 @@ impl Store {
 
     /// Runs `work` in one write transaction and commits it: on the disk when this returns. Blocks for milliseconds, so
     /// never call it on an async thread.
-    pub(crate) fn write<R>(
+    pub(crate) fn write_with<R>(
         &self,
         work: impl FnOnce(&Tables, &mut WriteTxn) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
@@ -133,7 +133,7 @@ impl Store {
 
     /// Runs `work` in a read transaction of its own. The thread must have no [`super::View`] open: the storage of Raft
     /// reads on blocking threads, where none can be.
-    pub(crate) fn read<R>(
+    pub(crate) fn read_with<R>(
         &self,
         work: impl FnOnce(&Tables, &RoTxn) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {

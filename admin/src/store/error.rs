@@ -45,6 +45,8 @@ pub enum StoreError {
         /// What is short, in words with numbers.
         why: String,
     },
+    /// The disk failed in the middle of a commit's last step. The data is whole, but this process cannot go on with it.
+    Halted,
     /// The database engine failed.
     Lmdb(heed::Error),
 }
@@ -77,6 +79,9 @@ impl std::fmt::Display for StoreError {
             ),
             Self::Corrupt { what } => write!(f, "the data is damaged: {what} cannot be read"),
             Self::Full { why } => write!(f, "no room for the write: {why}"),
+            Self::Halted => {
+                write!(f, "the disk failed during a commit; restart this process when the disk works")
+            }
             Self::Lmdb(e) => write!(f, "the database failed: {e}"),
         }
     }
@@ -98,6 +103,7 @@ impl From<heed::Error> for StoreError {
             heed::Error::Mdb(heed::MdbError::MapFull) => {
                 Self::Full { why: "the database reached its map size".into() }
             }
+            heed::Error::Mdb(heed::MdbError::Panic) => Self::Halted,
             heed::Error::Io(io) if io.kind() == io::ErrorKind::StorageFull => {
                 Self::Full { why: format!("the disk is full ({io})") }
             }

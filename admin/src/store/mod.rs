@@ -32,3 +32,6 @@ pub use crate::raft::verify::{Report, verify};
 pub(crate) use apply::apply_change;
 pub(crate) use record::{StateRecord, Totals};
 pub(crate) use tables::{Tables, WriteTxn};
+
+#[cfg(test)]
+mod tests;

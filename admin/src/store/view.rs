@@ -22,7 +22,8 @@ thread_local! {
     static OPEN: RefCell<Vec<(usize, Weak<Reading>)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A consistent view of the state. It stays on its thread; a second view opened there while it lives sees the same.
+/// A consistent view of the state. It stays on its thread, and a second view opened there while it lives sees the same:
+/// so never keep one over an `await`, or other tasks of the thread read the past.
 pub struct View<'a> {
     store: &'a Store,
     txn: Rc<Reading>,

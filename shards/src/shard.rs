@@ -67,10 +67,22 @@ fn thread(options: ShardOptions) {
         return report(Err(format!("shard {} cannot be bound to CPU {cpu}: {error}", options.index)));
     }
     let (driver, ring, index) = (options.driver, options.ring, options.index);
-    // `started` is called from inside; a runtime that cannot be made leaves it uncalled and the error comes here.
-    let outcome = run(driver, ring, live(options));
-    if let Err(error) = outcome {
-        eprintln!("tidegate: shard {index} has no {}: {error}", driver.name());
+    // Called from inside once the shard accepts; here only if there was no runtime to be inside of.
+    let started = Rc::new(Cell::new(Some(options.started)));
+    let report = {
+        let started = started.clone();
+        move |result: Result<(), String>| {
+            if let Some(started) = started.take() {
+                started(result);
+            }
+        }
+    };
+    let options = ShardOptions { started: Box::new(|_| ()), ..options };
+    if let Err(error) = run(driver, ring, live(options, report)) {
+        let why = format!("shard {index} cannot run on {}: {error}", driver.name());
+        if let Some(started) = started.take() {
+            started(Err(why));
+        }
     }
 }
 
@@ -84,14 +96,14 @@ fn pin_to(cpu: usize) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-async fn live(options: ShardOptions) {
+async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
     let listener = match Listener::new(options.listener, options.limits.client_socket) {
         Ok(listener) => listener,
-        Err(error) => return (options.started)(Err(format!("shard {}: {error}", options.index))),
+        Err(error) => return started(Err(format!("shard {}: {error}", options.index))),
     };
     let wakeups = match options.wakeups.listen() {
         Ok(wakeups) => wakeups,
-        Err(error) => return (options.started)(Err(format!("shard {}: {error}", options.index))),
+        Err(error) => return started(Err(format!("shard {}: {error}", options.index))),
     };
     let generation = options.snapshot.generation;
     let lender = Rc::new(Lender {
@@ -116,7 +128,7 @@ async fn live(options: ShardOptions) {
     let mailbox = Mailbox { snapshots: options.snapshots, messages: options.messages, wakeups };
     spawn(install::run(local.clone(), mailbox));
     spawn(report(local.clone()));
-    (options.started)(Ok(()));
+    started(Ok(()));
     // Dropping the accepting future closes the listener.
     race(accept::run(local.clone(), listener), drain_begins(&local)).await;
     while local.lender.counters.connections.get() > 0 {

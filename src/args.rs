@@ -1,0 +1,313 @@
+//! The flags of `tidegate serve` and what they mean. A value in the configuration file's `tidegate:` section is a flag
+//! that stands before those of the command line, so that names, checks and defaults exist once: here.
+
+use clap::Parser;
+use std::path::PathBuf;
+use std::time::Duration;
+use tidegate_shards::{HeadLimits, Limits, SocketOptions};
+
+/// Which driver the shards use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Runtime {
+    /// io_uring where it works, epoll otherwise.
+    Auto,
+    /// io_uring or nothing.
+    IoUring,
+    /// epoll.
+    Epoll,
+}
+
+/// `10s`, `250ms`, `1m30s`, `2h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let why = || format!("'{text}' is no time: write 250ms, 10s, 1m30s or 2h");
+    let (mut total, mut rest) = (Duration::ZERO, text);
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).filter(|at| *at > 0).ok_or_else(why)?;
+        let number: u64 = rest[..digits].parse().map_err(|_| why())?;
+        let unit_end = rest[digits..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |at| digits + at);
+        let milliseconds = match &rest[digits..unit_end] {
+            "ms" => Some(number),
+            "s" => number.checked_mul(1_000),
+            "m" => number.checked_mul(60_000),
+            "h" => number.checked_mul(3_600_000),
+            _ => None,
+        };
+        total += Duration::from_millis(milliseconds.ok_or_else(why)?);
+        rest = &rest[unit_end..];
+    }
+    if text.is_empty() { Err(why()) } else { Ok(total) }
+}
+
+/// `4096`, `64k`, `8m`, `1g`: bytes, in powers of 1,024.
+fn bytes(text: &str) -> Result<u64, String> {
+    let lower = text.to_ascii_lowercase();
+    let trimmed = lower.trim_end_matches('b').trim_end_matches('i');
+    let (number, shift) = match trimmed.char_indices().last() {
+        Some((at, 'k')) => (&trimmed[..at], 10),
+        Some((at, 'm')) => (&trimmed[..at], 20),
+        Some((at, 'g')) => (&trimmed[..at], 30),
+        _ => (trimmed, 0),
+    };
+    let number: u64 =
+        number.parse().map_err(|_| format!("'{text}' is no size: write 4096, 64k, 8m or 1g"))?;
+    number.checked_shl(shift).filter(|n| n >> shift == number).ok_or_else(|| format!("{text} is too much"))
+}
+
+fn size(text: &str) -> Result<usize, String> {
+    bytes(text).and_then(|n| usize::try_from(n).map_err(|_| format!("{text} is too much")))
+}
+
+/// Runs the gateway.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "serve", args_override_self = true, disable_version_flag = true)]
+pub struct Serve {
+    /// Configuration file: YAML, JSON or TOML, also one of DGate
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Let `$(command)` in the configuration file run commands
+    #[arg(long)]
+    pub allow_config_commands: bool,
+    /// Where the state is kept [default: ./tidegate-data, or what the file says]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Where clients connect [default: 127.0.0.1:8080, or what the file says]
+    #[arg(long, value_name = "ADDR")]
+    pub proxy_listen: Option<String>,
+    /// Where the admin API is served [default: 127.0.0.1:9080, or what the file says]
+    #[arg(long, value_name = "ADDR")]
+    pub admin_listen: Option<String>,
+    /// Serve the admin API without authentication on an address that others can reach
+    #[arg(long)]
+    pub insecure_admin: bool,
+    /// Once ready, write the process id and the ports to this file as JSON
+    #[arg(long, value_name = "FILE")]
+    pub ports_file: Option<PathBuf>,
+    /// Write access logs (JSON lines) to this folder
+    #[arg(long, value_name = "DIR")]
+    pub access_log_dir: Option<PathBuf>,
+    /// Least loud log level: trace, debug, info, warn or error [default: info, or what the file says]
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<tracing::Level>,
+    /// Log JSON lines
+    #[arg(long)]
+    pub log_json: bool,
+
+    /// Shards [default: one for each CPU of `--cpus`]
+    #[arg(long, value_name = "N", help_heading = "Cores")]
+    pub shards: Option<u16>,
+    /// CPUs the shards are bound to in turn, as `0-3,8`; `any` binds none [default: all this process may use]
+    #[arg(long, value_name = "LIST", help_heading = "Cores")]
+    pub cpus: Option<String>,
+    /// What drives a shard's I/O
+    #[arg(long, value_enum, default_value_t = Runtime::Auto, help_heading = "Cores")]
+    pub runtime: Runtime,
+    /// Submission queue entries of each ring; more serve more connections per system call
+    #[arg(long, value_name = "N", default_value_t = 1024, help_heading = "Cores",
+          value_parser = clap::value_parser!(u32).range(256..=32_768))]
+    pub ring_entries: u32,
+    /// Connections the kernel queues for each listener until they are accepted
+    #[arg(long, value_name = "N", default_value_t = 4096, help_heading = "Cores")]
+    pub backlog: i32,
+
+    /// Client connections per shard; one more is answered 503 [default: what the limit on open files allows, up to 16384]
+    #[arg(long, value_name = "N", help_heading = "Bounds")]
+    pub max_connections: Option<usize>,
+    /// Request line
+    #[arg(long, value_name = "BYTES", default_value = "16k", value_parser = size, help_heading = "Bounds")]
+    pub max_request_line_bytes: usize,
+    /// Request head
+    #[arg(long, value_name = "BYTES", default_value = "64k", value_parser = size, help_heading = "Bounds")]
+    pub max_request_head_bytes: usize,
+    /// Request header fields
+    #[arg(long, value_name = "N", default_value_t = 100, help_heading = "Bounds",
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=256))]
+    pub max_request_fields: usize,
+    /// Response head of an upstream
+    #[arg(long, value_name = "BYTES", default_value = "128k", value_parser = size, help_heading = "Bounds")]
+    pub max_response_head_bytes: usize,
+    /// Response header fields of an upstream
+    #[arg(long, value_name = "N", default_value_t = 200, help_heading = "Bounds",
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=256))]
+    pub max_response_fields: usize,
+    /// Request body of a route that does not say its own; 0 is no bound
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = bytes, help_heading = "Bounds")]
+    pub max_body_bytes: u64,
+
+    /// From a request's first byte to the end of its head
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "Time")]
+    pub header_timeout: Duration,
+    /// Between two requests of a connection
+    #[arg(long, value_name = "TIME", default_value = "75s", value_parser = duration, help_heading = "Time")]
+    pub idle_timeout: Duration,
+    /// Between two reads of a body, from a client or an upstream
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, help_heading = "Time")]
+    pub body_timeout: Duration,
+    /// For one write to make progress
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, help_heading = "Time")]
+    pub write_timeout: Duration,
+    /// How long an answered client may go on sending before its connection is closed
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration, help_heading = "Time")]
+    pub linger_timeout: Duration,
+    /// How long requests in flight may take to finish when the gateway ends
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, help_heading = "Time")]
+    pub drain_timeout: Duration,
+    /// How long `/readyz` says no before the listeners close, for load balancers to notice
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration, help_heading = "Time")]
+    pub shutdown_delay: Duration,
+
+    /// Idle connections kept per upstream address and shard
+    #[arg(long, value_name = "N", default_value_t = 256, help_heading = "Upstreams")]
+    pub upstream_idle_per_address: usize,
+    /// Idle upstream connections kept per shard
+    #[arg(long, value_name = "N", default_value_t = 2048, help_heading = "Upstreams")]
+    pub upstream_idle_total: usize,
+    /// How long an upstream connection is kept idle
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, help_heading = "Upstreams")]
+    pub upstream_idle_timeout: Duration,
+    /// Connections open at once per upstream address and shard; one more request is answered 503
+    #[arg(long, value_name = "N", default_value_t = 4096, help_heading = "Upstreams")]
+    pub upstream_max_per_address: usize,
+    /// How often names of upstreams are resolved again
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, help_heading = "Upstreams")]
+    pub resolve_interval: Duration,
+
+    /// Room for reading a head on each connection; idle connections keep no more
+    #[arg(long, value_name = "BYTES", default_value = "2k", value_parser = size, help_heading = "Buffers")]
+    pub connection_buffer_bytes: usize,
+    /// Bytes that a body's relay reads at once
+    #[arg(long, value_name = "BYTES", default_value = "64k", value_parser = size, help_heading = "Buffers")]
+    pub relay_buffer_bytes: usize,
+    /// Kernel receive buffer of client sockets; 0 leaves it to the kernel
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = size, help_heading = "Buffers")]
+    pub client_receive_buffer: usize,
+    /// Kernel send buffer of client sockets; 0 leaves it to the kernel
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = size, help_heading = "Buffers")]
+    pub client_send_buffer: usize,
+    /// Kernel receive buffer of upstream sockets; 0 leaves it to the kernel
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = size, help_heading = "Buffers")]
+    pub upstream_receive_buffer: usize,
+    /// Kernel send buffer of upstream sockets; 0 leaves it to the kernel
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = size, help_heading = "Buffers")]
+    pub upstream_send_buffer: usize,
+
+    /// CPU time of one module call, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 10, help_heading = "Modules",
+          value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub module_cpu_ms: u32,
+    /// Heap of one script on one shard
+    #[arg(long, value_name = "BYTES", default_value = "32m", value_parser = size, help_heading = "Modules")]
+    pub module_memory_bytes: usize,
+    /// Stack of a module call
+    #[arg(long, value_name = "BYTES", default_value = "256k", value_parser = size, help_heading = "Modules")]
+    pub module_stack_bytes: usize,
+    /// Largest body that a module may collect
+    #[arg(long, value_name = "BYTES", default_value = "8m", value_parser = size, help_heading = "Modules")]
+    pub module_body_bytes: usize,
+    /// Calls of one script that may be under way on one shard
+    #[arg(long, value_name = "N", default_value_t = 64, help_heading = "Modules",
+          value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub module_contexts: u32,
+}
+
+impl Serve {
+    /// The same flags with the file's values put before them.
+    pub fn over(
+        words: &[String],
+        tuning: &std::collections::BTreeMap<String, String>,
+    ) -> Result<Self, clap::Error> {
+        let file = tuning.iter().map(|(key, value)| match value.as_str() {
+            // A switch has no value on the command line.
+            "true" => format!("--{}", key.replace('_', "-")),
+            value => format!("--{}={value}", key.replace('_', "-")),
+        });
+        let all = std::iter::once("serve".to_string()).chain(file).chain(words.iter().cloned());
+        Self::try_parse_from(all)
+    }
+
+    /// The bounds of a shard; `max_connections` is what the process was found to be able to hold.
+    pub fn limits(&self, max_connections: usize) -> Limits {
+        Limits {
+            max_connections,
+            request_head: HeadLimits {
+                line_bytes: self.max_request_line_bytes,
+                head_bytes: self.max_request_head_bytes,
+                fields: self.max_request_fields,
+            },
+            response_head: HeadLimits {
+                head_bytes: self.max_response_head_bytes,
+                fields: self.max_response_fields,
+                ..Limits::default().response_head
+            },
+            header_timeout: self.header_timeout,
+            idle_timeout: self.idle_timeout,
+            body_timeout: self.body_timeout,
+            write_timeout: self.write_timeout,
+            linger_timeout: self.linger_timeout,
+            upstream_idle_per_address: self.upstream_idle_per_address,
+            upstream_idle_total: self.upstream_idle_total,
+            upstream_idle_timeout: self.upstream_idle_timeout,
+            upstream_max_per_address: self.upstream_max_per_address,
+            relay_buffer_bytes: self.relay_buffer_bytes.max(4096),
+            connection_buffer_bytes: self.connection_buffer_bytes.max(256),
+            client_socket: SocketOptions {
+                receive_buffer: self.client_receive_buffer,
+                send_buffer: self.client_send_buffer,
+            },
+            upstream_socket: SocketOptions {
+                receive_buffer: self.upstream_receive_buffer,
+                send_buffer: self.upstream_send_buffer,
+            },
+            script_contexts: self.module_contexts,
+            ..Limits::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_sizes() {
+        for (text, expected) in
+            [("250ms", Some(250)), ("10s", Some(10_000)), ("1m30s", Some(90_000)), ("2h", Some(7_200_000))]
+                .into_iter()
+                .chain(["", "10", "s", "1d", "-1s", "1.5s"].map(|bad| (bad, None)))
+        {
+            assert_eq!(duration(text).ok().map(|d| d.as_millis()), expected, "{text}");
+        }
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("4096", Some(4096)),
+            ("64k", Some(65_536)),
+            ("8MiB", Some(8 << 20)),
+            ("1g", Some(1 << 30)),
+        ]
+        .into_iter()
+        .chain(["", "k", "-1", "99999999999g"].map(|bad| (bad, None)))
+        {
+            assert_eq!(bytes(text).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_defaults() {
+        let tuning = [("idle_timeout", "5s"), ("shards", "3"), ("log_json", "true")]
+            .map(|(key, value)| (key.to_string(), value.to_string()));
+        let words = ["--shards".to_string(), "2".to_string()];
+        let serve = Serve::over(&words, &tuning.into()).expect("good flags");
+        assert_eq!(
+            (serve.shards, serve.idle_timeout, serve.log_json),
+            (Some(2), Duration::from_secs(5), true)
+        );
+        assert_eq!(serve.header_timeout, Duration::from_secs(10));
+        assert!(Serve::over(&[], &[("no_such".to_string(), "1".to_string())].into()).is_err());
+    }
+
+    #[test]
+    fn the_flags_defaults_are_those_of_the_limits() {
+        let serve = Serve::over(&[], &Default::default()).expect("defaults");
+        let (flags, own) = (serve.limits(16_384), Limits::default());
+        assert_eq!(format!("{flags:?}"), format!("{own:?}"));
+    }
+}

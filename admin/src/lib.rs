@@ -1,11 +1,19 @@
 //! The control plane: the admin API, Raft, LMDB, and the compiler from resources to snapshots. It alone turns what
 //! users wrote into a [`tidegate_snapshot::Snapshot`]. It never touches a client's connection.
 
+mod actor;
 pub mod api;
 pub mod change;
+mod compile;
+pub mod config;
 pub mod invalid;
 pub mod metrics;
 pub mod openapi;
 pub mod raft;
+mod resolver;
 pub mod resource;
 pub mod store;
+mod test_server;
+
+pub use actor::{AdminHandle, Inbox, Options, ShardLink, StartError, inbox, start};
+pub use test_server::{TestServer, TestServerHandle, test_server};

@@ -1,0 +1,92 @@
+//! A stored route and what was built from it. It is built again when it was written or when its service or script is a
+//! new one, and keeps its key and slot through all of that.
+
+use crate::resource;
+use std::sync::Arc;
+use tidegate_snapshot::{MethodSet, PathPattern, Route, Script, Service};
+
+/// A route of a namespace.
+pub(super) struct RouteEntry {
+    pub(super) key: Arc<str>,
+    pub(super) slot: u32,
+    /// The stored text, which is also what modules see.
+    pub(super) text: Arc<str>,
+    /// What the text says, or why it cannot be used.
+    pub(super) meaning: Result<Meaning, String>,
+    pub(super) built: Option<Arc<Route>>,
+}
+
+/// What a route's text says.
+pub(super) struct Meaning {
+    pub(super) written: resource::Route,
+    pub(super) patterns: Vec<PathPattern>,
+    pub(super) methods: MethodSet,
+}
+
+impl Meaning {
+    /// Reads a stored text.
+    pub(super) fn of(text: &str) -> Result<Self, String> {
+        let written: resource::Route = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        let patterns = written
+            .paths
+            .iter()
+            .map(|path| path.parse().map_err(|e| format!("path '{path}': {e}")))
+            .collect::<Result<_, String>>()?;
+        let methods = if written.methods.iter().any(|method| method == "*") {
+            MethodSet::any()
+        } else {
+            written.methods.iter().map(String::as_str).collect()
+        };
+        Ok(Self { written, patterns, methods })
+    }
+
+    /// The entry module.
+    pub(super) fn entry(&self) -> Option<&str> {
+        self.written.modules.first().map(String::as_str)
+    }
+}
+
+fn same<T>(a: Option<&Arc<T>>, b: Option<&Arc<T>>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+        (a, b) => a.is_none() && b.is_none(),
+    }
+}
+
+impl RouteEntry {
+    /// Brings `built` up to date; answers whether it changed. A route that lacks something it names is built without
+    /// either, so that it answers 501: its requests must not go to a broader route, past the module that guards it.
+    pub(super) fn build(
+        &mut self,
+        namespace: &Arc<str>,
+        max_body_bytes: u64,
+        service: Option<&Arc<Service>>,
+        script: Option<&Arc<Script>>,
+    ) -> bool {
+        let Ok(meaning) = &self.meaning else {
+            return self.built.take().is_some();
+        };
+        if let Some(built) = &self.built
+            && Arc::ptr_eq(&built.description, &self.text)
+            && same(built.service.as_ref(), service)
+            && same(built.script.as_ref(), script)
+        {
+            return false;
+        }
+        let written = &meaning.written;
+        self.built = Some(Arc::new(Route {
+            slot: self.slot,
+            key: self.key.clone(),
+            namespace: namespace.clone(),
+            description: self.text.clone(),
+            methods: meaning.methods.clone(),
+            preserve_host: written.preserve_host,
+            strip_path: written.strip_path,
+            allow_encoded_slash: written.allow_encoded_slash,
+            service: service.cloned(),
+            script: script.cloned(),
+            max_body_bytes: written.max_body_bytes.unwrap_or(max_body_bytes),
+        }));
+        true
+    }
+}

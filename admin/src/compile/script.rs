@@ -1,0 +1,166 @@
+//! Modules and the graphs that routes run. A module is compiled when a route needs it and only when its source or
+//! language changed; a graph is a new script only when one of its modules is a new compilation.
+
+use super::slots::Slots;
+use crate::resource::{self, ModuleType};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tidegate_js::{Function, Language};
+use tidegate_snapshot::{ModuleCode, ModuleLimits, Script, ScriptFunctions};
+
+/// Most modules of one graph.
+const MAX_GRAPH: usize = 256;
+
+/// A module of a namespace.
+pub(super) struct ModuleEntry {
+    text: Arc<str>,
+    source: Result<(String, Language), String>,
+    compiled: Option<Result<Arc<Compilation>, String>>,
+}
+
+/// A module that compiled.
+pub(super) struct Compilation {
+    code: tidegate_js::ModuleCode,
+    imports: Vec<String>,
+    functions: tidegate_js::Functions,
+}
+
+impl ModuleEntry {
+    /// Reads a stored text. What `before` compiled is kept if source and language are the same.
+    pub(super) fn of(text: &str, before: Option<Self>) -> Self {
+        let source =
+            serde_json::from_str::<resource::Module>(text).map_err(|e| e.to_string()).and_then(|module| {
+                let language = match module.module_type {
+                    ModuleType::Typescript => Language::TypeScript,
+                    ModuleType::Javascript => Language::JavaScript,
+                };
+                Ok((module.source()?, language))
+            });
+        let compiled = before.filter(|before| before.source == source).and_then(|before| before.compiled);
+        Self { text: text.into(), source, compiled }
+    }
+
+    /// Whether this is the stored text.
+    pub(super) fn is(&self, text: &str) -> bool {
+        *self.text == *text
+    }
+
+    fn compile(&mut self, name: &str) -> Result<Arc<Compilation>, String> {
+        let Self { source, compiled, .. } = self;
+        compiled
+            .get_or_insert_with(|| {
+                let (source, language) = source.as_ref().map_err(String::clone)?;
+                let compiled = tidegate_js::compile(name, source, *language).map_err(|diagnostics| {
+                    diagnostics.first().map_or_else(|| "does not compile".into(), ToString::to_string)
+                })?;
+                Ok(Arc::new(Compilation {
+                    code: compiled.code(),
+                    functions: compiled.functions,
+                    imports: compiled.imports,
+                }))
+            })
+            .clone()
+    }
+}
+
+/// The script of an entry module.
+pub(super) struct ScriptEntry {
+    pub(super) key: Arc<str>,
+    slot: u32,
+    graph: Vec<Arc<Compilation>>,
+    pub(super) built: Result<Arc<Script>, String>,
+    /// What is wrong with a script that is run all the same.
+    pub(super) complaint: Option<String>,
+}
+
+impl ScriptEntry {
+    /// A script that is not built yet.
+    pub(super) fn new(namespace: &str, entry: &str, slots: &mut Slots) -> Self {
+        Self {
+            key: format!("{namespace}/{entry}").into(),
+            slot: slots.take(),
+            graph: Vec::new(),
+            built: Err(String::new()),
+            complaint: None,
+        }
+    }
+
+    /// Gives its slot back.
+    pub(super) fn release(self, slots: &mut Slots) {
+        slots.give_back(self.slot);
+    }
+
+    /// Brings `built` up to date with the namespace's modules.
+    pub(super) fn build(
+        &mut self,
+        namespace: &Arc<str>,
+        entry: &str,
+        modules: &mut BTreeMap<String, ModuleEntry>,
+        limits: ModuleLimits,
+    ) {
+        let graph = match closure(entry, modules) {
+            Ok(graph) => graph,
+            Err(why) => {
+                (self.graph, self.built) = (Vec::new(), Err(why));
+                return;
+            }
+        };
+        let same = graph.len() == self.graph.len()
+            && graph.iter().zip(&self.graph).all(|(now, before)| Arc::ptr_eq(now, before));
+        if same && self.built.is_ok() {
+            return;
+        }
+        let codes: Vec<tidegate_js::ModuleCode> = graph.iter().map(|module| module.code.clone()).collect();
+        // What fails here fails again on a shard, which answers 500: better than a route that is not there, whose
+        // requests would go to a broader one.
+        let (functions, complaint) = match tidegate_js::check_graph(&codes) {
+            Ok(functions) => (functions, None),
+            Err(diagnostics) => (graph[0].functions, diagnostics.first().map(ToString::to_string)),
+        };
+        self.complaint = complaint;
+        self.built = Ok(Arc::new(Script {
+            slot: self.slot,
+            key: self.key.clone(),
+            namespace: namespace.clone(),
+            modules: codes
+                .into_iter()
+                .map(|code| ModuleCode {
+                    name: code.name,
+                    bytecode: code.bytecode,
+                    source_map: code.source_map,
+                })
+                .collect(),
+            functions: ScriptFunctions {
+                fetch_upstream: functions.has(Function::FetchUpstream),
+                request_modifier: functions.has(Function::RequestModifier),
+                response_modifier: functions.has(Function::ResponseModifier),
+                request_handler: functions.has(Function::RequestHandler),
+                error_handler: functions.has(Function::ErrorHandler),
+            },
+            limits,
+        }));
+        self.graph = graph;
+    }
+}
+
+/// The entry and all that it imports, directly or not, in the order in which they are found.
+fn closure(
+    entry: &str,
+    modules: &mut BTreeMap<String, ModuleEntry>,
+) -> Result<Vec<Arc<Compilation>>, String> {
+    let (mut names, mut graph) = (vec![entry.to_owned()], Vec::new());
+    while let Some(name) = names.get(graph.len()).cloned() {
+        let module = modules.get_mut(&name).ok_or_else(|| format!("there is no module '{name}'"))?;
+        let compiled = module.compile(&name).map_err(|why| format!("module '{name}': {why}"))?;
+        for import in &compiled.imports {
+            if !names.contains(import) {
+                names.push(import.clone());
+            }
+        }
+        if names.len() > MAX_GRAPH {
+            return Err(format!("more than {MAX_GRAPH} modules are imported"));
+        }
+        graph.push(compiled);
+    }
+    Ok(graph)
+}

@@ -78,7 +78,8 @@ impl Call {
             let kind =
                 kind.to_str().unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase();
             let known = ["application/json", "text/json", "application/x-www-form-urlencoded", ""];
-            if !known.contains(&&*kind) && !(kind.starts_with("application/") && kind.ends_with("+json")) {
+            let json = known.contains(&&*kind) || kind.starts_with("application/") && kind.ends_with("+json");
+            if !json {
                 return Err(Refusal::MediaType);
             }
         }

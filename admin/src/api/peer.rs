@@ -43,7 +43,9 @@ mod tests {
             ("::ffff:10.0.0.1", vec![], 0, "10.0.0.1"),
         ] {
             let mut headers = HeaderMap::new();
-            fields.iter().for_each(|field| drop(headers.append("x-forwarded-for", field.parse().unwrap())));
+            for field in &fields {
+                headers.append("x-forwarded-for", field.parse().unwrap());
+            }
             let found = address(connection.parse().ok(), &headers, depth);
             assert_eq!(found, expected.parse().ok(), "{fields:?} {depth}");
         }

@@ -22,6 +22,9 @@ mod strict_json;
 mod timespan;
 mod url;
 
+#[cfg(test)]
+mod tests;
+
 pub use collection::{Collection, CollectionType, Visibility};
 pub use document::Document;
 pub use document_schema::{DocumentSchema, compile as compile_document_schema};

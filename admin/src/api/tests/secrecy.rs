@@ -1,0 +1,78 @@
+//! What goes in and never comes out: whatever is read afterwards, the bytes are nowhere.
+
+use super::*;
+
+const CERT: &str = "-----BEGIN CERTIFICATE-----\nCERTBYTESCERTBYTES\n-----END CERTIFICATE-----";
+const KEY: &str = "-----BEGIN PRIVATE KEY-----\nKEYBYTESKEYBYTES\n-----END PRIVATE KEY-----";
+const SECRET: &str = "SECRETBYTESSECRETBYTES";
+
+fn clean(got: &Got) {
+    let shown = format!("{} {:?}", got.text, got.headers);
+    for bytes in ["CERTBYTES", "KEYBYTES", "SECRETBYTES"] {
+        assert!(!shown.contains(bytes), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn no_answer_ever_shows_a_secret() {
+    let node = Node::start().await;
+    let domain = json!({"name": "d", "namespace": "default", "patterns": ["*"], "cert": CERT, "key": KEY});
+    let secret = json!({"name": "s", "namespace": "default", "data": SECRET});
+    clean(&node.put("/api/v1/secret", secret.clone()).await);
+    clean(&node.put("/api/v1/secret/default/s", secret.clone()).await);
+    clean(&node.put("/api/v1/domain", domain.clone()).await);
+    clean(&node.put("/api/v1/domain/default/d", domain).await);
+    // Refusals do not repeat what they refuse.
+    for (path, body) in [
+        ("/api/v1/secret", json!({"name": "s", "namespace": "default", "data": format!("{SECRET}2")})),
+        ("/api/v1/secret", json!({"name": "t", "data": [SECRET]})),
+        ("/api/v1/secret", json!({"name": "a/b", "data": SECRET})),
+        ("/api/v1/domain", json!({"name": "e", "patterns": [], "cert": SECRET, "key": KEY})),
+        ("/api/v1/module", json!({"name": "m", "payload": SECRET, "moduleType": SECRET})),
+        ("/api/v1/service", json!({"name": "s", "urls": ["http://user:SECRETBYTES@host", "SECRETBYTES"]})),
+    ] {
+        let got = node.put(path, body).await;
+        assert!((400..500).contains(&got.status), "{got:?}");
+        clean(&got);
+    }
+    let broken = format!("{{\"name\":\"x\",\"data\":\"{SECRET}\",}}");
+    clean(&node.send(Method::PUT, "/api/v1/secret", &[], broken).await);
+    for endpoint in table::endpoints().into_iter().filter(|endpoint| endpoint.method == Method::GET) {
+        for name in ["s", "d"] {
+            let path = endpoint.path.replace("{namespace}", "default").replace("{name}", name);
+            let path = path.replace("{collection}", "c").replace("{id}", "i");
+            clean(&node.get(&path).await);
+            clean(&node.get(&format!("{path}?namespace=default&collection=c")).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_written_once_and_a_certificate_survives_an_edit() {
+    let node = Node::start().await;
+    let secret = |data: &str| json!({"name": "s", "namespace": "default", "data": data});
+    assert_eq!(node.put("/api/v1/secret", secret("one")).await.status, 201);
+    assert_eq!(node.put("/api/v1/secret", secret("one")).await.status, 201, "the same again is no change");
+    assert_eq!(node.put("/api/v1/secret", secret("two")).await.status, 409);
+    assert_eq!(node.delete("/api/v1/secret", json!({"name": "s"})).await.status, 202);
+    assert_eq!(node.put("/api/v1/secret", secret("two")).await.status, 201);
+
+    let stored = |node: &Node| {
+        let key = crate::change::Key {
+            kind: crate::change::Kind::Domain,
+            namespace: "default".into(),
+            collection: None,
+            name: "d".into(),
+        };
+        node.state.inner.store.view().unwrap().get(&key).unwrap().unwrap()
+    };
+    let path = "/api/v1/domain/default/d";
+    node.set(path, json!({"patterns": ["a.example"], "cert": CERT, "key": KEY})).await;
+    let mut shown = node.get(path).await.json()["data"].take();
+    shown["priority"] = json!(5);
+    node.set(path, shown.clone()).await;
+    assert_eq!((&stored(&node)["priority"], &stored(&node)["key"]), (&json!(5), &json!(KEY)));
+    shown["cert"] = json!("");
+    node.set(path, shown).await;
+    assert!(stored(&node).get("key").is_none());
+}

@@ -1,0 +1,462 @@
+//! Each kind by examples: what is accepted and what becomes of it, what is refused and with which paths.
+
+use super::*;
+use serde_json::{Value, json};
+
+/// Parses; the good ones must be fixed points of parsing.
+#[track_caller]
+fn good(kind: Kind, value: Value, expected: Value) {
+    let parsed = parse(kind, value.clone()).unwrap_or_else(|faults| panic!("{value}: {faults:?}"));
+    assert_eq!(parsed.value, expected);
+    let again = parse(kind, parsed.value.clone()).expect("what is stored can be read");
+    assert_eq!(again.value, parsed.value, "apply, then diff, must be empty");
+}
+
+/// The paths of the faults, in any order.
+#[track_caller]
+fn bad(kind: Kind, value: Value, expected: &[&str]) -> Vec<Invalid> {
+    let faults = parse(kind, value.clone()).expect_err(&value.to_string());
+    let mut paths: Vec<&str> = faults.iter().map(|fault| &*fault.at).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    assert_eq!(paths, expected, "{faults:?}");
+    faults
+}
+
+/// `base` with the members of `change`; null removes nothing, as in a request.
+fn with(base: &Value, change: Value) -> Value {
+    let mut value = base.clone();
+    for (name, member) in change.as_object().expect("an object") {
+        value[name] = member.clone();
+    }
+    value
+}
+
+#[test]
+fn namespaces() {
+    good(Kind::Namespace, json!({"name": "a"}), json!({"name": "a", "tags": []}));
+    good(Kind::Namespace, json!({"name": "a", "tags": ["x"]}), json!({"name": "a", "tags": ["x"]}));
+    bad(Kind::Namespace, json!({}), &["name"]);
+    bad(Kind::Namespace, json!([]), &[""]);
+    bad(Kind::Namespace, json!({"name": "a", "colour": 1, "size": 2}), &["colour", "size"]);
+    bad(Kind::Namespace, json!({"name": "a", "tags": ["", 1]}), &["tags[1]"]);
+    for name in ["", "-a", ".a", "a/b", "a b", "ä", "a\u{0}", &"x".repeat(129)] {
+        bad(Kind::Namespace, json!({"name": name}), &["name"]);
+    }
+    for name in ["A", "0", "_a", "a.b-c_d", "default/".trim_end_matches('/'), &"x".repeat(128)] {
+        assert!(parse(Kind::Namespace, json!({"name": name})).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn services() {
+    let base = json!({"name": "s", "namespace": "n", "urls": ["http://localhost:1"]});
+    let full = json!({"name": "s", "namespace": "n", "urls": ["http://localhost:1"], "retries": 3,
+        "retryTimeout": "5s", "connectTimeout": "1s", "requestTimeout": "5s", "tlsSkipVerify": false,
+        "http2Only": false, "hideDGateHeaders": false, "disableQueryParams": false, "tags": []});
+    good(Kind::Service, base.clone(), full.clone());
+    for (change, expected) in [
+        (json!({"retries": 0}), json!({"retries": 0})),
+        (json!({"connectTimeout": "90s"}), json!({"connectTimeout": "1m30s"})),
+        (json!({"connectTimeout": 1_500_000}), json!({"connectTimeout": "1.5ms"})),
+        (json!({"connect_timeout": "50ms"}), json!({"connectTimeout": "50ms"})),
+        (json!({"connect_timeout_ms": 50}), json!({"connectTimeout": "50ms"})),
+        (json!({"retry_timeout_ms": 0}), json!({"retryTimeout": "0s"})),
+        (json!({"request_timeout_ms": null}), json!({})),
+        (json!({"requestTimeout": null}), json!({})),
+        (json!({"hide_dgate_headers": true}), json!({"hideDGateHeaders": true})),
+        (json!({"tls_skip_verify": true}), json!({"tlsSkipVerify": true})),
+        (json!({"disable_query_params": true}), json!({"disableQueryParams": true})),
+    ] {
+        good(Kind::Service, with(&base, change), with(&full, expected));
+    }
+    for (change, expected) in [
+        (json!({"urls": []}), &["urls"][..]),
+        (json!({"urls": ["http://a", "nowhere", "https://b", 1]}), &["urls[3]"]),
+        (json!({"urls": ["http://a", "nowhere", "https://b"]}), &["urls[1]", "urls[2]"]),
+        (json!({"urls": ["http://a", "http://a"]}), &["urls[1]"]),
+        (json!({"urls": "http://a"}), &["urls"]),
+        (json!({"retries": -1}), &["retries"]),
+        (json!({"retries": 101}), &["retries"]),
+        (json!({"retries": 1.5}), &["retries"]),
+        (json!({"retries": "3"}), &["retries"]),
+        (json!({"connectTimeout": "soon", "requestTimeout": -1}), &["connectTimeout", "requestTimeout"]),
+        (json!({"connectTimeout": "0s", "requestTimeout": "25h"}), &["connectTimeout", "requestTimeout"]),
+        (json!({"connect_timeout_ms": "5"}), &["connect_timeout_ms"]),
+        (json!({"connect_timeout_ms": 5, "connectTimeout": "5ms"}), &["connect_timeout_ms"]),
+        (json!({"http2Only": true}), &["http2Only"]),
+        (json!({"tlsSkipVerify": "no"}), &["tlsSkipVerify"]),
+        (json!({"name": "a/b", "urls": ["x"], "retries": 3, "tags": [""]}), &["name", "tags[0]", "urls[0]"]),
+        (json!({"nmae": 1, "retries": "x"}), &["nmae", "retries"]),
+    ] {
+        bad(Kind::Service, with(&base, change), expected);
+    }
+}
+
+#[test]
+fn routes() {
+    let base = json!({"name": "r", "namespace": "n", "paths": ["/a"], "methods": ["GET"], "service": "s"});
+    let full = json!({"name": "r", "namespace": "n", "paths": ["/a"], "methods": ["GET"], "service": "s",
+        "preserveHost": false, "stripPath": false, "modules": [], "allowEncodedSlash": false, "tags": []});
+    good(Kind::Route, base.clone(), full.clone());
+    for (change, expected) in [
+        (json!({"methods": ["*"]}), json!({"methods": ["*"]})),
+        (json!({"methods": ["PURGE", "M-SEARCH"]}), json!({"methods": ["PURGE", "M-SEARCH"]})),
+        (
+            json!({"strip_path": true, "preserve_host": true}),
+            json!({"stripPath": true, "preserveHost": true}),
+        ),
+        (json!({"modules": ["m"]}), json!({"modules": ["m"]})),
+        (json!({"max_body_bytes": 5}), json!({"maxBodyBytes": 5})),
+        (json!({"paths": ["/{id}", "/:id", "/x/**"]}), json!({"paths": ["/{id}", "/:id", "/x/**"]})),
+    ] {
+        good(Kind::Route, with(&base, change), with(&full, expected));
+    }
+    for (change, expected) in [
+        (json!({"paths": [], "methods": []}), &["methods", "paths"][..]),
+        (json!({"paths": ["a", "/{", "/ok", "/ok"]}), &["paths[0]", "paths[1]", "paths[3]"]),
+        (json!({"methods": ["*", "GET"]}), &["methods[0]"]),
+        (json!({"methods": ["G ET", "", "GET", "GET"]}), &["methods[0]", "methods[1]", "methods[3]"]),
+        (json!({"methods": ["CONNECT"]}), &["methods[0]"]),
+        (json!({"service": ""}), &["service"]),
+        (json!({"service": null}), &["service"]),
+        (json!({"modules": ["a/b", "m", "m"]}), &["modules[0]", "modules[2]"]),
+        (json!({"maxBodyBytes": -1}), &["maxBodyBytes"]),
+        (json!({"strip_path": true, "stripPath": true}), &["strip_path"]),
+    ] {
+        bad(Kind::Route, with(&base, change), expected);
+    }
+    bad(Kind::Route, json!({}), &["methods", "name", "namespace", "paths"]);
+}
+
+#[test]
+fn modules() {
+    let base = json!({"name": "m", "namespace": "n"});
+    let full =
+        json!({"name": "m", "namespace": "n", "payload": "bGV0IHg=", "moduleType": "typescript", "tags": []});
+    for change in [
+        json!({"payload": "bGV0IHg="}),
+        json!({"payload": "bGV0\nIHg=\r\n"}),
+        json!({"payload": "bGV0IHg"}),
+        json!({"payloadRaw": "let x"}),
+        json!({"payload_raw": "let x", "module_type": "typescript"}),
+    ] {
+        good(Kind::Module, with(&base, change), full.clone());
+    }
+    for (change, expected) in [
+        (json!({}), &["payload"][..]),
+        (json!({"payload": "???"}), &["payload"]),
+        (json!({"payload": "gICA"}), &["payload"]),
+        (json!({"payload": "IA=="}), &["payload"]),
+        (json!({"payload": "bGV0IHg=", "payloadRaw": "let x"}), &["payloadRaw"]),
+        (json!({"payloadRaw": 5}), &["payloadRaw"]),
+        (json!({"payloadRaw": "let x", "moduleType": "wasm"}), &["moduleType"]),
+    ] {
+        bad(Kind::Module, with(&base, change), expected);
+    }
+}
+
+const CERT: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+const KEY: &str = "-----BEGIN PRIVATE KEY-----\nSECRETSECRET\n-----END PRIVATE KEY-----\n";
+
+#[test]
+fn domains() {
+    let base = json!({"name": "d", "namespace": "n", "patterns": ["*.example.com", "/a[0-9]+/"]});
+    let full = with(&base, json!({"priority": 0, "tags": []}));
+    good(Kind::Domain, base.clone(), full.clone());
+    good(Kind::Domain, with(&base, json!({"cert": "", "key": ""})), full.clone());
+    let pems = json!({"cert": CERT, "key": KEY, "priority": -7});
+    good(Kind::Domain, with(&base, pems.clone()), with(&full, pems));
+    for (change, expected) in [
+        (json!({"patterns": []}), &["patterns"][..]),
+        (json!({"patterns": ["a*b", "ok.example", "/[/"]}), &["patterns[0]", "patterns[2]"]),
+        (json!({"priority": 1e12}), &["priority"]),
+        (json!({"cert": CERT}), &["key"]),
+        (json!({"key": KEY}), &["cert"]),
+        (json!({"cert": "SECRETSECRET", "key": "SECRETSECRET"}), &["cert", "key"]),
+        (json!({"cert": KEY, "key": CERT}), &["cert", "key"]),
+    ] {
+        for fault in bad(Kind::Domain, with(&base, change), expected) {
+            assert!(!fault.why.contains("SECRETSECRET"), "{fault}");
+        }
+    }
+}
+
+#[test]
+fn collections() {
+    let base = json!({"name": "c", "namespace": "n"});
+    let full = json!({"name": "c", "namespace": "n", "schema": {}, "visibility": "private", "type": "document",
+        "tags": []});
+    good(Kind::Collection, base.clone(), full.clone());
+    let schema = json!({"schema": {"type": "object", "$defs": {"a": {"type": "string"}},
+        "properties": {"a": {"$ref": "#/$defs/a"}}}});
+    good(Kind::Collection, with(&base, schema.clone()), with(&full, schema));
+    let more = json!({"visibility": "public", "type": "fetcher"});
+    good(Kind::Collection, with(&base, more.clone()), with(&full, more));
+    for (change, expected) in [
+        (json!({"schema": {"type": "wish"}}), &["schema.type"][..]),
+        (json!({"schema": "x"}), &["schema"]),
+        (json!({"schema": null}), &["schema"]),
+        (json!({"schema": {"$ref": "https://example.com/schema.json"}}), &["schema"]),
+        (json!({"schema": {"items": {"$ref": "file:///etc/passwd"}}}), &["schema"]),
+        (json!({"schema": {"$ref": "#/$defs/nowhere"}}), &["schema"]),
+        (json!({"visibility": "secret", "type": "x"}), &["type", "visibility"]),
+    ] {
+        bad(Kind::Collection, with(&base, change), expected);
+    }
+    // A pattern that a backtracking engine would need, or choke on.
+    let look = json!({"schema": {"type": "string", "pattern": "(?=a)b"}});
+    let faults = parse(Kind::Collection, with(&base, look)).expect_err("look-around is refused");
+    assert!(faults[0].at.starts_with("schema"), "{faults:?}");
+    let slow = compile_document_schema(&json!({"type": "string", "pattern": "^(a+)+$"})).expect("compiles");
+    assert!(!slow.accepts(&json!(format!("{}b", "a".repeat(100_000)))));
+}
+
+#[test]
+fn documents_and_secrets() {
+    let document = json!({"id": "a b/ü", "namespace": "n", "collection": "c", "data": null});
+    good(Kind::Document, with(&document, json!({"createdAt": "x", "updated_at": "y"})), document.clone());
+    bad(Kind::Document, json!({"id": "", "namespace": "n", "collection": "c", "data": 1}), &["id"]);
+    bad(Kind::Document, json!({"id": "a", "namespace": "n", "collection": "c"}), &["data"]);
+    let secret = json!({"name": "s", "namespace": "n", "data": "hush"});
+    good(Kind::Secret, secret.clone(), with(&secret, json!({"tags": []})));
+    bad(Kind::Secret, with(&secret, json!({"data": ""})), &["data"]);
+    for fault in bad(Kind::Secret, with(&secret, json!({"data": 12_345_678})), &["data"]) {
+        assert!(!fault.why.contains("12345678"), "{fault}");
+    }
+}
+
+#[test]
+fn faults_of_documents_never_repeat_the_data() {
+    let schema = json!({"type": "object", "required": ["name"], "additionalProperties": false,
+        "properties": {"name": {"type": "string", "maxLength": 3}, "list": {"items": {"enum": [1, 2]}},
+            "one": {"oneOf": [{"type": "null"}, {"const": 7}]}}});
+    let compiled = compile_document_schema(&schema).expect("compiles");
+    for (data, expected) in [
+        (json!({"name": "abc", "list": [1, 2]}), &[][..]),
+        (json!({"name": "hushhush"}), &["data.name"]),
+        (json!({"list": [1, "hushhush"], "one": "hushhush"}), &["data.list[1]", "data.name", "data.one"]),
+        (json!("hushhush"), &["data"]),
+        (json!({"name": "a", "b": "hushhush"}), &["data.b"]),
+    ] {
+        let faults = compiled.faults(&data, "data");
+        let mut paths: Vec<&str> = faults.iter().map(|fault| &*fault.at).collect();
+        paths.sort_unstable();
+        assert_eq!(paths, expected, "{faults:?}");
+        assert!(!faults.iter().any(|fault| fault.why.contains("hushhush")), "{faults:?}");
+    }
+}
+
+#[test]
+fn nothing_hidden_is_formatted_or_shown() {
+    let domain: Domain = serde_json::from_value(json!({"name": "d", "namespace": "n", "patterns": ["*"],
+        "cert": CERT, "key": KEY}))
+    .expect("a domain");
+    let secret: Secret =
+        serde_json::from_value(json!({"name": "s", "namespace": "n", "data": "SECRETSECRET"}))
+            .expect("a secret");
+    let document: Document = serde_json::from_value(
+        json!({"id": "d", "namespace": "n", "collection": "c", "data": "SECRETSECRET"}),
+    )
+    .expect("a document");
+    let text = format!("{domain:?} {secret:?} {document:?}");
+    assert!(!text.contains("SECRETSECRET") && !text.contains("AAAA"), "{text}");
+    let shown = [
+        public_form(Kind::Domain, serde_json::to_value(&domain).unwrap()),
+        public_form(Kind::Secret, serde_json::to_value(&secret).unwrap()),
+    ];
+    assert!(!json!(shown).to_string().contains("SECRETSECRET"), "{shown:?}");
+}
+
+mod rules {
+    use super::*;
+    use crate::change::Op;
+    use crate::store::{Rules, StateView};
+    use std::collections::BTreeMap;
+
+    /// A state in memory.
+    #[derive(Default)]
+    struct State(BTreeMap<Key, Value>);
+
+    impl StateView for State {
+        fn get(&self, key: &Key) -> Option<Value> {
+            self.0.get(key).cloned()
+        }
+        fn list(&self, kind: Kind, namespace: Option<&str>) -> Vec<(Key, Value)> {
+            let of =
+                |key: &Key| key.kind == kind && namespace.is_none_or(|namespace| key.namespace == namespace);
+            self.0
+                .iter()
+                .filter(|(key, _)| of(key))
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect()
+        }
+        fn count(&self, kind: Kind, namespace: &str, collection: Option<&str>) -> u64 {
+            let rows = self.list(kind, Some(namespace)).into_iter();
+            rows.filter(|(key, _)| {
+                kind != Kind::Document || collection.is_none_or(|c| key.collection.as_deref() == Some(c))
+            })
+            .count() as u64
+        }
+        fn any_in_namespace(&self, namespace: &str) -> bool {
+            self.0.keys().any(|key| key.namespace == namespace && key.kind != Kind::Namespace)
+        }
+    }
+
+    fn put(kind: Kind, value: Value) -> Op {
+        parse(kind, value).expect("a good resource").into_put()
+    }
+
+    fn state() -> State {
+        let mut state = State::default();
+        for (kind, value) in [
+            (Kind::Namespace, json!({"name": "n"})),
+            (Kind::Service, json!({"name": "s", "namespace": "n", "urls": ["http://a"]})),
+            (Kind::Module, json!({"name": "m", "namespace": "n", "payloadRaw": "1"})),
+            (
+                Kind::Route,
+                json!({"name": "r", "namespace": "n", "paths": ["/"], "methods": ["*"], "service": "s",
+                "modules": ["m"]}),
+            ),
+            (Kind::Collection, json!({"name": "c", "namespace": "n", "schema": {"type": "integer"}})),
+            (Kind::Collection, json!({"name": "empty", "namespace": "n"})),
+            (Kind::Document, json!({"id": "d", "namespace": "n", "collection": "c", "data": 1})),
+            (Kind::Secret, json!({"name": "x", "namespace": "n", "data": "hush"})),
+        ] {
+            let Op::Put { key, value } = put(kind, value) else { unreachable!("a put") };
+            state.0.insert(key, value);
+        }
+        state
+    }
+
+    #[test]
+    fn references_lead_somewhere_and_what_is_used_stays() {
+        let key = |kind, name: &str| Key { kind, namespace: "n".into(), collection: None, name: name.into() };
+        let delete = |kind, name: &str| Op::Delete { key: key(kind, name) };
+        let route = json!({"name": "q", "namespace": "n", "paths": ["/"], "methods": ["*"], "service": "s"});
+        let documents =
+            |collection: &str| Op::DeleteDocuments { namespace: "n".into(), collection: collection.into() };
+        let nowhere = json!({"name": "s", "namespace": "nowhere", "urls": ["http://a"]});
+        let in_default = json!({"name": "s", "namespace": "default", "urls": ["http://a"]});
+        for (op, expected) in [
+            (put(Kind::Route, route.clone()), vec![]),
+            (
+                put(Kind::Route, with(&route, json!({"service": "t", "modules": ["m", "k"]}))),
+                vec!["service", "modules[1]"],
+            ),
+            (put(Kind::Route, with(&route, json!({"namespace": "default"}))), vec!["service"]),
+            (put(Kind::Service, nowhere), vec!["namespace"]),
+            (put(Kind::Service, in_default), vec![]),
+            (put(Kind::Document, json!({"id": "e", "namespace": "n", "collection": "c", "data": 2})), vec![]),
+            (
+                put(Kind::Document, json!({"id": "e", "namespace": "n", "collection": "c", "data": "x"})),
+                vec!["data"],
+            ),
+            (
+                put(Kind::Document, json!({"id": "e", "namespace": "n", "collection": "q", "data": 1})),
+                vec!["collection"],
+            ),
+            (put(Kind::Collection, json!({"name": "c", "namespace": "n"})), vec![]),
+            (
+                put(Kind::Collection, json!({"name": "c", "namespace": "n", "schema": {"type": "null"}})),
+                vec!["schema"],
+            ),
+            (put(Kind::Collection, json!({"name": "empty", "namespace": "n", "schema": false})), vec![]),
+            (put(Kind::Secret, json!({"name": "x", "namespace": "n", "data": "other"})), vec!["name"]),
+            (put(Kind::Secret, json!({"name": "x", "namespace": "n", "data": "hush"})), vec![]),
+            (put(Kind::Secret, json!({"name": "y", "namespace": "n", "data": "hush"})), vec![]),
+            (Op::Delete { key: Key { name: "n".into(), ..key(Kind::Namespace, "n") } }, vec![""]),
+            (delete(Kind::Service, "s"), vec![""]),
+            (delete(Kind::Module, "m"), vec![""]),
+            (delete(Kind::Route, "r"), vec![]),
+            (delete(Kind::Collection, "c"), vec![""]),
+            (delete(Kind::Collection, "empty"), vec![]),
+            (delete(Kind::Secret, "x"), vec![]),
+            (documents("c"), vec![]),
+            (documents("q"), vec!["collection"]),
+        ] {
+            let faults = ResourceRules::default().check(&state(), &op);
+            let paths: Vec<&str> = faults.iter().map(|fault| &*fault.at).collect();
+            assert_eq!(paths, expected, "{op:?}: {faults:?}");
+            assert!(!faults.iter().any(|fault| fault.why.contains("hush")), "{faults:?}");
+        }
+    }
+
+    #[test]
+    fn who_refers_is_named() {
+        let op = Op::Delete {
+            key: Key { kind: Kind::Service, namespace: "n".into(), collection: None, name: "s".into() },
+        };
+        let faults = ResourceRules::default().check(&state(), &op);
+        assert!(faults[0].why.contains("'r'"), "{faults:?}");
+    }
+}
+
+mod javascript {
+    use super::*;
+    use crate::change::Op;
+
+    const HANDLER: &str =
+        "import { n } from './lib';\nexport function requestHandler(ctx: any) { ctx.response().json(n) }";
+
+    fn module(name: &str, source: &str) -> Op {
+        let value = json!({"name": name, "namespace": "n", "payloadRaw": source});
+        parse(Kind::Module, value).expect("a module").into_put()
+    }
+
+    fn route(name: &str, entry: &str) -> Op {
+        let value =
+            json!({"name": name, "namespace": "n", "paths": ["/"], "methods": ["*"], "modules": [entry]});
+        parse(Kind::Route, value).expect("a route").into_put()
+    }
+
+    fn delete(kind: Kind, name: &str) -> Op {
+        Op::Delete { key: Key { kind, namespace: "n".into(), collection: None, name: name.into() } }
+    }
+
+    /// Applies `before`, then asks about `ops`; the sentences of the faults.
+    fn ask(before: &[Op], ops: &[Op]) -> Vec<String> {
+        let mut rows: Vec<(Key, Value)> = Vec::new();
+        for op in before {
+            let Op::Put { key, value } = op else { unreachable!("a put") };
+            rows.push((key.clone(), value.clone()));
+        }
+        let lookup = |kind: Kind, _: &str| -> Vec<(Key, Value)> {
+            rows.iter().filter(|(key, _)| key.kind == kind).cloned().collect()
+        };
+        ModuleChecker::default().check(&lookup, ops).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_breaks_and_what_does_not() {
+        let lib = module("lib", "export const n = 1;");
+        let main = module("main", HANDLER);
+        let used = [lib.clone(), main.clone(), route("r", "main")];
+        let renamed = module("lib", "export const m = 1;");
+        let broken = module("lib", "export const n = 1;\nlet = ;");
+        for (before, ops, expected) in [
+            (&[][..], vec![lib.clone()], None),
+            // Before what it imports: fine until a route needs it.
+            (&[], vec![main.clone()], None),
+            (std::slice::from_ref(&main), vec![lib.clone()], None),
+            (std::slice::from_ref(&main), vec![route("r", "main")], Some("there is no module 'lib'")),
+            (&[main.clone(), lib.clone()], vec![route("r", "main")], None),
+            (&[], vec![lib.clone(), main.clone(), route("r", "main")], None),
+            (&[], vec![broken.clone()], Some("payload: lib.ts:2:")),
+            (&used, vec![broken], Some("payload: lib.ts:2:")),
+            (&used, vec![renamed.clone()], Some("route 'r' would break")),
+            (&used[..2], vec![renamed], Some("module 'main' would break")),
+            (&used, vec![module("lib", "export const n = 2;")], None),
+            (&used, vec![delete(Kind::Module, "lib")], Some("route 'r' would break")),
+            (&used[..2], vec![delete(Kind::Module, "lib")], None),
+            (&used, vec![delete(Kind::Route, "r"), delete(Kind::Module, "lib")], None),
+            (&used, vec![module("main", "import './gone'")], Some("there is no module 'gone'")),
+        ] {
+            let said = ask(before, &ops);
+            match expected {
+                None => assert!(said.is_empty(), "{ops:?}: {said:?}"),
+                Some(text) => assert!(said.iter().any(|said| said.contains(text)), "{ops:?}: {said:?}"),
+            }
+        }
+    }
+}

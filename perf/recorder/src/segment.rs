@@ -1,0 +1,104 @@
+//! Names, order and age of segment files. Deletes nothing but files named like segments, and never the newest ones.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+use std::{fs, io};
+
+/// The segment files of one folder.
+pub(crate) struct Segments {
+    dir: PathBuf,
+    keep: usize,
+    next: u64,
+}
+
+impl Segments {
+    pub(crate) fn new(dir: PathBuf, keep: usize) -> Self {
+        Self { dir, keep: keep.max(1), next: 1 }
+    }
+
+    /// Where the next segment goes; a new name at each call, so that one in use is passed over by asking again. Makes
+    /// the folder: it may have been deleted since.
+    pub(crate) fn next_path(&mut self) -> io::Result<PathBuf> {
+        fs::create_dir_all(&self.dir)?;
+        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let path = self.dir.join(format!("access-{}-{:06}.log", utc(seconds), self.next));
+        self.next += 1;
+        Ok(path)
+    }
+
+    /// Deletes the oldest segments beyond the number to keep, counting `current`, which always stays.
+    pub(crate) fn retire(&self, current: &Path) {
+        let Ok(entries) = fs::read_dir(&self.dir) else { return };
+        let mut old: Vec<PathBuf> = entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path != current && is_segment(path))
+            .collect();
+        old.sort_unstable();
+        let spare = old.len().saturating_sub(self.keep - 1);
+        // A segment that cannot be deleted now is tried again at the next rotation.
+        old[..spare].iter().for_each(|path| drop(fs::remove_file(path)));
+    }
+}
+
+/// `access-` 16 characters of time, `-` digits `.log`.
+fn is_segment(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let Some(rest) = name.strip_prefix("access-").and_then(|rest| rest.strip_suffix(".log")) else {
+        return false;
+    };
+    rest.split_once('-').is_some_and(|(time, number)| {
+        time.len() == 16 && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+/// Seconds since 1970 as `20261121T120102Z`. Days to date by Howard Hinnant's `civil_from_days`.
+fn utc(seconds: u64) -> String {
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    format!("{year:04}{month:02}{day:02}T{:02}{:02}{:02}Z", second / 3_600, second / 60 % 60, second % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_utc() {
+        for (seconds, expected) in [
+            (0, "19700101T000000Z"),
+            (951_782_399, "20000228T235959Z"),
+            (951_782_400, "20000229T000000Z"),
+            (1_795_262_462, "20261121T120102Z"),
+            (4_107_542_400, "21000301T000000Z"),
+        ] {
+            assert_eq!(utc(seconds), expected, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn only_segments_are_deleted_and_the_newest_stay() {
+        let dir = tempfile::tempdir().expect("dir");
+        let names = [
+            "access-20261121T120102Z-000001.log",
+            "access-20261121T120102Z-000002.log",
+            "access-20261121T120103Z-000001.log",
+            "access-20261121T120104Z-000001.log",
+            "access-notes.log",
+            "access-20261121T120102Z-.log",
+            "other.log",
+        ];
+        names.iter().for_each(|name| fs::write(dir.path().join(name), "x").expect("file"));
+        let segments = Segments::new(dir.path().to_owned(), 2);
+        segments.retire(&dir.path().join(names[0]));
+        let left: Vec<&str> = names.into_iter().filter(|name| dir.path().join(name).exists()).collect();
+        assert_eq!(left, [names[0], names[3], names[4], names[5], names[6]]);
+    }
+}

@@ -202,7 +202,7 @@ impl Front<'_> {
 }
 
 fn first_label(d: &OxcDiagnostic) -> u32 {
-    d.labels.iter().map(|l| l.offset() as u32).next().unwrap_or(0)
+    d.labels.iter().map(|l| l.offset()).next().unwrap_or(0)
 }
 
 /// A function that only stands at the top level is exported as if the user had written it.
@@ -227,4 +227,57 @@ fn wide_lines(source: &str) -> Vec<Token> {
         }
     }
     tokens
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever passes the depth check must fit on the stack, in debug builds too; refusing is fine, dying is not.
+    #[test]
+    fn deep_sources_do_not_overflow_the_stack() {
+        let chains = [
+            ("!", "1"),
+            ("- ", "1"),
+            ("x=>", "1"),
+            ("if(1)", ";"),
+            ("a?b:", "c"),
+            ("1+", "1"),
+            ("a.", "b"),
+            ("a=", "1"),
+            ("a??", "b"),
+            ("new ", "A"),
+            ("await ", "1"),
+            ("a`", "`"),
+            ("label:", ";"),
+            ("else if(1){}", ""),
+            ("({a:", "1"),
+            ("[", "1"),
+            ("(", "1"),
+            ("{", ""),
+            ("`${", "1"),
+            ("f(", "1"),
+            ("function f(){", ""),
+            ("class A{static{", ""),
+            ("a[", "1"),
+            ("for(;;)", ";"),
+            ("async()=>", "1"),
+            ("...", "a"),
+            ("a,", "b"),
+        ];
+        for (piece, end) in chains {
+            for depth in [480, 7_500] {
+                let start = if piece.starts_with("else") { "if(1){}" } else { "" };
+                let source = format!("{start}{}{end}", piece.repeat(depth));
+                for language in [Language::JavaScript, Language::TypeScript] {
+                    let _ = compile("m", &source, language);
+                }
+            }
+        }
+        for (piece, end) in
+            [("A<", "1"), ("keyof ", "A"), ("A extends B?C:", "D"), ("A|", "B"), ("()=>", "A")]
+        {
+            let _ = compile("m", &format!("type T = {}{end}", piece.repeat(2_500)), Language::TypeScript);
+        }
+    }
 }

@@ -9,10 +9,10 @@ pub(crate) const MAX_SOURCE: usize = 2 << 20;
 const MAX_BRACKETS: usize = 500;
 
 /// Tokens that may hang on each other without a separator (`!!!!x`, `a ? b : c ? …`, `x => y => …`).
-const MAX_CHAIN: usize = 30_000;
+const MAX_CHAIN: usize = 8_000;
 
 /// Native stack for parsing what passes. Only touched pages cost memory.
-pub(crate) const STACK_BYTES: usize = 512 << 20;
+pub(crate) const STACK_BYTES: usize = 256 << 20;
 
 /// The byte offset at which the source nests too deep, if it does.
 pub(crate) fn too_deep(source: &str) -> Option<usize> {
@@ -31,7 +31,9 @@ pub(crate) fn too_deep(source: &str) -> Option<usize> {
         let level = levels.last_mut().expect("the outermost level is never popped");
         let ends_line =
             b == b'\n' && (last.is_ascii_alphanumeric() || matches!(last, b'"' | b'\'' | b'`' | b']'));
-        if matches!(b, b';' | b',' | b'}') || ends_line {
+        // `else if` chains nest, though they do not look it.
+        let ends_block = b == b'}' && !source.as_bytes()[at + 1..].trim_ascii_start().starts_with(b"else");
+        if matches!(b, b';' | b',') || ends_block || ends_line {
             chain -= *level;
             *level = 0;
         } else if counts {
@@ -54,7 +56,13 @@ mod tests {
 
     #[test]
     fn depth() {
-        let deep = ["(".repeat(1_000), "!".repeat(50_000), "x=>".repeat(40_000), "if(1)".repeat(40_000)];
+        let deep = [
+            "(".repeat(1_000),
+            "!".repeat(50_000),
+            "x=>".repeat(40_000),
+            "if(1)".repeat(40_000),
+            "if(1){}else ".repeat(9_000),
+        ];
         for source in deep {
             assert!(too_deep(&source).is_some(), "{}", &source[..8]);
         }

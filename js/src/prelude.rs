@@ -7,9 +7,8 @@ use std::sync::{Arc, OnceLock};
 use crate::bytecode;
 
 /// Name and source of every module of the prelude.
-const SOURCES: [(&str, &str); 9] = [
+const SOURCES: [(&str, &str); 8] = [
     ("tidegate:native", include_str!("prelude/native.js")),
-    ("tidegate:operations", include_str!("prelude/operations.js")),
     ("tidegate:console", include_str!("prelude/console.js")),
     ("tidegate:globals", include_str!("prelude/globals.js")),
     ("tidegate:cookies", include_str!("prelude/cookies.js")),

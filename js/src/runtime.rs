@@ -29,6 +29,7 @@ struct Rejection {
 
 /// See the module's text.
 pub struct Runtime {
+    #[expect(clippy::vec_box, reason = "a context moves between pool and lease with every request")]
     pool: RefCell<Vec<Box<Realm>>>,
     rejections: Rc<RefCell<Vec<Rejection>>>,
     functions: Functions,

@@ -86,7 +86,7 @@ fn atob(ctx: Ctx<'_>, text: Text) -> rquickjs::Result<String> {
     let compact: String =
         text.0.chars().filter(|c| !matches!(c, ' ' | '\t' | '\n' | '\x0c' | '\r')).collect();
     // Padding is only right where it fills up a group of four.
-    let padded = compact.ends_with('=') && compact.len() % 4 != 0;
+    let padded = compact.ends_with('=') && !compact.len().is_multiple_of(4);
     match FORGIVING.decode(&compact) {
         Ok(bytes) if !padded => Ok(bytes.into_iter().map(char::from).collect()),
         _ => Err(Exception::throw_message(&ctx, "atob: the text is not valid base64")),

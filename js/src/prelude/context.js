@@ -1,7 +1,6 @@
 // ctx and everything reached from it. Each lease gets fresh objects that carry its number; the native side refuses
 // a number that is not the current one, so an object kept from an earlier request cannot see a later one.
-import { native } from "tidegate:native";
-import { promised, settle, reset as forget, adopt } from "tidegate:operations";
+import { native, promised, settle, reset as forget, adopt } from "tidegate:native";
 import { bytes } from "tidegate:globals";
 import { parseCookies, parseSetCookie, writeCookie } from "tidegate:cookies";
 import "tidegate:console";

@@ -1,6 +1,5 @@
 // `import … from "dgate"` (or "tidegate"): small helpers, and the other modules as objects.
-import { native } from "tidegate:native";
-import { promised } from "tidegate:operations";
+import { native, promised } from "tidegate:native";
 import * as state from "tidegate/state";
 import * as crypto from "tidegate/crypto";
 

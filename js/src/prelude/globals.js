@@ -1,6 +1,5 @@
 // Globals of the web platform that modules expect, and the removal of what they must not have.
-import { native } from "tidegate:native";
-import { cancel, onSettled } from "tidegate:operations";
+import { native, cancel, onSettled } from "tidegate:native";
 import { report } from "tidegate:console";
 
 const { construct, apply, defineProperty, deleteProperty } = Reflect;

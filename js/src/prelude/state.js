@@ -1,7 +1,6 @@
 // `import … from "dgate/state"`: collections and documents of the module's namespace. Reads are served from the
 // local store; writes resolve once they can be seen on this node.
-import { native } from "tidegate:native";
-import { promised } from "tidegate:operations";
+import { native, promised } from "tidegate:native";
 
 const { stringify } = JSON;
 
@@ -22,7 +21,10 @@ export async function getCollection(name) {
 
 export async function getDocument(id, collection) {
   const [inside, which] = named(id, collection);
-  return native.readState(1, inside, which, 0, 0);
+  const found = native.readState(1, inside, which, 0, 0);
+  if (found !== null || native.readState(0, inside, "", 0, 0) !== null) return found;
+  // There is no such collection. DGate's own modules also write (collection, id): read it so if that makes sense.
+  return native.readState(0, which, "", 0, 0) === null ? null : native.readState(1, which, inside, 0, 0);
 }
 
 export async function getDocuments({ collection, limit = 100, offset = 0 }) {

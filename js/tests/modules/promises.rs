@@ -171,3 +171,12 @@ fn a_promise_that_can_never_settle_is_an_error_and_not_a_hang() {
     assert_eq!(failure.cause, Cause::Pending);
     assert!(failure.message.contains("never settle"), "{failure}");
 }
+
+#[test]
+#[should_panic(expected = "the host fell over")]
+fn a_panic_of_the_host_comes_out_at_the_call() {
+    let bench = Bench::ts(
+        "export function requestHandler(ctx: any) { try { ctx.request().headers.set('panic', '1') } catch {} }",
+    );
+    let _ = bench.handle();
+}

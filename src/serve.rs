@@ -10,11 +10,15 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tidegate_admin::config::{FileConfig, LoadOptions, load};
-use tidegate_admin::{AdminHandle, ShardLink};
+use tidegate_admin::{AdminHandle, ShardLink, TestServer};
 use tidegate_mailbox::QueueWriter;
 use tidegate_shards::{Driver, RingOptions, ShardOptions, spawn_shard, wakeups};
 use tidegate_snapshot::{ModuleLimits, ToAdmin, ToShard};
 use tracing::{info, warn};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Messages from the shards to the admin that may wait.
 const ADMIN_INBOX: usize = 16_384;
@@ -37,6 +41,13 @@ struct Plan {
     test_server: Option<TcpListener>,
 }
 
+impl Plan {
+    /// The file asks for no data folder, and no flag says otherwise.
+    fn is_in_memory(&self) -> bool {
+        self.file.storage.memory && self.args.data_dir.is_none()
+    }
+}
+
 /// The shards' side of a running process.
 struct Shards {
     threads: Vec<JoinHandle<()>>,
@@ -57,8 +68,11 @@ pub fn run(words: &[String]) -> Result<(), String> {
     let shards = start_shards(&mut plan, &admin, to_admin)?;
     let _test_server = match (plan.test_server.take(), &plan.file.test_server) {
         (Some(listener), Some(settings)) => Some(
-            tidegate_admin::test_server(listener, settings.clone())
-                .map_err(|error| format!("the test server cannot start: {error}"))?,
+            tidegate_admin::test_server(
+                listener,
+                TestServer { global_headers: settings.global_headers.clone() },
+            )
+            .map_err(|error| format!("the test server cannot start: {error}"))?,
         ),
         _ => None,
     };
@@ -83,7 +97,8 @@ pub fn run(words: &[String]) -> Result<(), String> {
         driver = plan.driver.name(),
         driver_reason = plan.driver_reason,
         max_connections = plan.max_connections,
-        data_dir = %plan.data_dir.display(),
+        data_dir =
+            if plan.is_in_memory() { "none (memory)".into() } else { plan.data_dir.display().to_string() },
         revision = admin.snapshot().revision.0,
         took_ms = started.elapsed().as_millis() as u64,
         "proxy on {proxy_address}, admin on {admin_address}{test}"
@@ -202,17 +217,20 @@ fn start_logging(args: &Serve, file: &FileConfig) {
         .log
         .color
         .unwrap_or_else(|| std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
-    let lines =
-        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
+    // The consensus library tells of every step it takes; a person wants what went wrong.
+    let filter = Targets::new().with_default(level).with_target("openraft", level.min(tracing::Level::WARN));
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let registry = tracing_subscriber::registry();
     // Only fails when a subscriber is there already, which then stays.
     let _ = if args.log_json || file.log.json {
-        tracing::subscriber::set_global_default(lines.json().flatten_event(true).finish())
+        registry.with(lines.json().flatten_event(true).with_filter(filter)).try_init()
     } else {
-        tracing::subscriber::set_global_default(lines.with_ansi(color).finish())
+        registry.with(lines.with_ansi(color).with_filter(filter)).try_init()
     };
 }
 
 fn start_admin(plan: &mut Plan, inbox: tidegate_admin::Inbox) -> Result<AdminHandle, String> {
+    let is_in_memory = plan.is_in_memory();
     let (args, file) = (&plan.args, &mut plan.file);
     let listener = plan.admin.try_clone().map_err(|error| error.to_string())?;
     let info = serde_json::json!({
@@ -225,7 +243,7 @@ fn start_admin(plan: &mut Plan, inbox: tidegate_admin::Inbox) -> Result<AdminHan
     });
     let bodies = if args.max_body_bytes > 0 { Some(args.max_body_bytes) } else { file.proxy.max_body_bytes };
     let options = tidegate_admin::Options {
-        memory_storage: file.storage.memory && args.data_dir.is_none(),
+        memory_storage: is_in_memory,
         auth: file.admin.auth.clone(),
         allow_list: std::mem::take(&mut file.admin.allow_list),
         x_forwarded_for_depth: file.admin.x_forwarded_for_depth,
@@ -286,9 +304,9 @@ fn start_shards(
         threads.push(spawn_shard(options).map_err(|error| format!("no thread for shard {index}: {error}"))?);
     }
     drop(tell);
-    admin.attach(links);
     for _ in &threads {
         told.recv().map_err(|_| "a shard ended before it could say why".to_string())??;
     }
+    admin.attach(links);
     Ok(Shards { threads, inboxes })
 }

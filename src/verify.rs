@@ -3,6 +3,8 @@
 use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tidegate_admin::resource::ResourceRules;
+use tidegate_admin::store::verify;
 
 /// The command.
 #[derive(Parser)]
@@ -15,9 +17,9 @@ pub struct Verify {
 impl Verify {
     /// Prints the report as JSON. Exit code 0: everything agrees; 1: it does not, or the folder cannot be read.
     pub fn run(&self) -> ExitCode {
-        match tidegate_admin::verify(&self.data_dir) {
+        match verify(&self.data_dir, &ResourceRules::default()) {
             Ok(report) => {
-                println!("{}", report.json);
+                println!("{}", serde_json::to_string(&report).unwrap_or_default());
                 if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
             }
             Err(why) => {

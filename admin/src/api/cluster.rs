@@ -4,12 +4,16 @@
 use super::answer::Answer;
 use super::call::Call;
 use super::refusal::Refusal;
-use super::write::{lead, read};
+use super::write::{in_time, lead, read};
 use crate::invalid::Invalid;
 use crate::raft::{ClusterStatus, Member, NodeState};
 use axum::response::Response;
 use http::StatusCode;
 use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long a node may take to be reached and to catch up.
+const WITHIN: Duration = Duration::from_secs(120);
 
 /// `GET /api/v1/cluster/status`.
 pub(crate) async fn status(call: Call) -> Result<Response, Refusal> {
@@ -78,7 +82,7 @@ pub(crate) async fn add(mut call: Call) -> Result<Response, Refusal> {
             "must be the node's admin address, 'host:port'",
         )]));
     }
-    call.inner().cluster.add_voter(id, address).await?;
+    in_time(&call, WITHIN, call.inner().cluster.add_voter(id, address)).await?;
     let added = Member { id, address: address.to_owned(), voter: true };
     Ok(Answer::one(StatusCode::OK, member(&added, None)).into_response())
 }
@@ -86,6 +90,7 @@ pub(crate) async fn add(mut call: Call) -> Result<Response, Refusal> {
 /// `DELETE /api/v1/cluster/members/{node_id}`.
 pub(crate) async fn remove(call: Call) -> Result<Response, Refusal> {
     lead(&call)?;
-    call.inner().cluster.remove_member(node_id(&call)?).await?;
+    let id = node_id(&call)?;
+    in_time(&call, WITHIN, call.inner().cluster.remove_member(id)).await?;
     Ok(Answer::one(StatusCode::OK, Value::Null).into_response())
 }

@@ -31,6 +31,9 @@ pub struct NotLive {
 
 impl std::fmt::Display for NotLive {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.shards.is_empty() {
+            return write!(f, "it does not run yet: {}", self.why);
+        }
         let shards: Vec<String> = self.shards.iter().map(u16::to_string).collect();
         write!(f, "shards {} do not run it yet: {}", shards.join(", "), self.why)
     }

@@ -4,6 +4,7 @@ mod browsers;
 mod documents;
 mod secrecy;
 mod styles;
+mod two_nodes;
 mod writes;
 
 use super::*;

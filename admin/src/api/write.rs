@@ -13,7 +13,10 @@ use crate::store::{StoreError, View};
 use http::{StatusCode, header};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How long a write waits for a majority.
+const WITHIN: Duration = Duration::from_secs(30);
 
 /// The tag of a stored value: changes exactly when the value does.
 pub(crate) fn etag(value: &Value) -> String {
@@ -62,6 +65,21 @@ fn refusal_of(call: &Call, error: ClusterError) -> Refusal {
     }
 }
 
+/// What the cluster answers, unless it takes too long: a leader that lost its majority waits for it without end.
+pub(crate) async fn in_time<T>(
+    call: &Call,
+    limit: Duration,
+    asked: impl Future<Output = Result<T, ClusterError>>,
+) -> Result<T, Refusal> {
+    match tokio::time::timeout(limit, asked).await {
+        Ok(answer) => answer.map_err(|error| refusal_of(call, error)),
+        Err(_) => Err(Refusal::Unavailable(format!(
+            "the cluster did not answer within {} s; whether this takes effect is not known, so read it again",
+            limit.as_secs()
+        ))),
+    }
+}
+
 /// Writes `ops`, all or none, and answers the revision that every core of this node runs by then.
 pub(crate) async fn commit(call: &Call, ops: Vec<Op>) -> Result<u64, Refusal> {
     lead(call)?;
@@ -80,7 +98,7 @@ pub(crate) async fn commit(call: &Call, ops: Vec<Op>) -> Result<u64, Refusal> {
     })
     .await?;
     let revision = if nothing_new {
-        call.inner().cluster.linearizable().await.map_err(|error| refusal_of(call, error))?;
+        in_time(call, WITHIN, call.inner().cluster.linearizable()).await?;
         read(&call.state, |_, view| Ok(view.meta()?.revision)).await?
     } else {
         propose(call, ops).await?
@@ -108,7 +126,7 @@ async fn propose(call: &Call, ops: Vec<Op>) -> Result<u64, Refusal> {
     let what = ops.first().map(named).unwrap_or_default();
     let at_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis() as u64);
     let change = Change { ops, at_ms };
-    match call.inner().cluster.propose(change).await.map_err(|error| refusal_of(call, error))? {
+    match in_time(call, WITHIN, call.inner().cluster.propose(change)).await? {
         Outcome::Applied { index } => {
             tracing::info!(revision = index, what, "configuration changed");
             Ok(index)

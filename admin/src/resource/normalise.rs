@@ -8,7 +8,7 @@ use crate::invalid::Invalid;
 use serde_json::{Map, Value};
 
 /// Version 2's spelling and ours.
-const ALIASES: [(Kind, &str, &str); 15] = [
+const ALIASES: [(Kind, &str, &str); 14] = [
     (Kind::Service, "retry_timeout", "retryTimeout"),
     (Kind::Service, "connect_timeout", "connectTimeout"),
     (Kind::Service, "request_timeout", "requestTimeout"),
@@ -23,7 +23,6 @@ const ALIASES: [(Kind, &str, &str); 15] = [
     (Kind::Route, "allow_encoded_slash", "allowEncodedSlash"),
     (Kind::Module, "module_type", "moduleType"),
     (Kind::Module, "payload_raw", "payloadRaw"),
-    (Kind::Collection, "collection_type", "type"),
 ];
 
 /// Version 2's integer milliseconds.

@@ -1,5 +1,7 @@
 //! Each kind by examples: what is accepted and what becomes of it, what is refused and with which paths.
 
+mod properties;
+
 use super::*;
 use serde_json::{Value, json};
 

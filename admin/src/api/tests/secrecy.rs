@@ -76,3 +76,62 @@ async fn a_secret_is_written_once_and_a_certificate_survives_an_edit() {
     node.set(path, shown).await;
     assert!(stored(&node).get("key").is_none());
 }
+
+/// Writes down every event of this process's library code, fields and all.
+#[derive(Clone, Default)]
+struct Everything(Arc<Mutex<String>>);
+
+impl tracing::Subscriber for Everything {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, attributes: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        attributes.record(&mut Fields(&self.0));
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, values: &tracing::span::Record<'_>) {
+        values.record(&mut Fields(&self.0));
+    }
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(&mut Fields(&self.0));
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+struct Fields<'a>(&'a Mutex<String>);
+
+impl tracing::field::Visit for Fields<'_> {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        self.0.lock().expect("nobody panics with it").push_str(&format!("{field}={value:?}\n"));
+    }
+}
+
+#[tokio::test]
+async fn no_log_ever_shows_a_secret() {
+    use crate::api::auth::{AdminAuth, KeySource};
+    let log = Everything::default();
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let auth = AdminAuth::Key { source: KeySource::Query("token".into()), keys: vec![SECRET.into()] };
+    let node = Node::with(ApiSettings { auth, ..ApiSettings::default() }).await;
+    for (path, body) in [
+        ("secret", json!({"name": "s", "data": SECRET})),
+        ("secret", json!({"name": "s", "data": format!("{SECRET}2")})),
+        ("secret", json!({"name": "t", "data": [SECRET]})),
+        ("domain", json!({"name": "d", "patterns": ["*"], "cert": CERT, "key": KEY})),
+        ("module", json!({"name": "m", "payloadRaw": format!("export const a = '{SECRET}'")})),
+        ("module", json!({"name": "m", "payloadRaw": format!("let = '{SECRET}'")})),
+        ("collection", json!({"name": "c", "schema": {"type": "string", "const": SECRET}})),
+        ("document/d", json!(SECRET)),
+        ("document/d", json!([SECRET])),
+    ] {
+        node.put(&format!("/api/v1/{path}?token={SECRET}&collection=c"), body.clone()).await;
+        node.put(&format!("/api/v1/{path}?token={SECRET}x&collection=c"), body).await;
+    }
+    let shown = log.0.lock().expect("nobody panics with it").clone();
+    assert!(shown.contains("put secret default/s") && shown.contains("admin request refused"), "{shown}");
+    for bytes in ["SECRETBYTES", "KEYBYTES", "CERTBYTES"] {
+        assert!(!shown.contains(bytes), "{shown}");
+    }
+}

@@ -2,6 +2,7 @@
 //! the end is written padded at each sync and the file cut to its length. Must never hold more than its gathering
 //! limit, and must run on a glommio executor.
 
+use crate::counters::lines;
 use crate::disk::Disk;
 use glommio::io::{DmaFile, OpenOptions};
 use std::io;
@@ -99,11 +100,11 @@ impl Disk for DirectDisk {
         Ok(())
     }
 
-    async fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        if self.gathered.len() >= BLOCK && self.gathered.len() + lines.len() > self.limit {
+    async fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.gathered.len() >= BLOCK && self.gathered.len() + bytes.len() > self.limit {
             self.flush().await?;
         }
-        self.gathered.extend_from_slice(lines);
+        self.gathered.extend_from_slice(bytes);
         Ok(())
     }
 
@@ -147,6 +148,10 @@ impl Disk for DirectDisk {
 
     fn length(&self) -> u64 {
         self.at + self.gathered.len() as u64
+    }
+
+    fn held_lines(&self) -> u64 {
+        lines(&self.gathered[self.tail..])
     }
 
     fn written(&self) -> u64 {

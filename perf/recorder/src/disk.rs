@@ -29,6 +29,9 @@ pub(crate) trait Disk {
     /// Bytes accepted for the open segment.
     fn length(&self) -> u64;
 
+    /// Lines accepted that no file has yet.
+    fn held_lines(&self) -> u64;
+
     /// Bytes in segment files, of this disk's whole life.
     fn written(&self) -> u64;
 

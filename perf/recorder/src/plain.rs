@@ -62,6 +62,10 @@ impl Disk for PlainDisk {
         self.length
     }
 
+    fn held_lines(&self) -> u64 {
+        0
+    }
+
     fn written(&self) -> u64 {
         self.written
     }

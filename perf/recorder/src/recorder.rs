@@ -37,7 +37,7 @@ pub(crate) struct Recorder {
     buffer_bytes: usize,
     current: PathBuf,
     synced: Instant,
-    /// Buffers and lines accepted since the last sync: what a crash of the runtime would cost.
+    /// Buffers and lines accepted since the last sync: the most that a crash of the runtime costs.
     unsynced: (u64, u64),
     /// The disk failed; it is tried again then.
     retry_at: Option<Instant>,
@@ -265,8 +265,9 @@ impl Recorder {
                 let _ = std::fs::remove_file(&self.current);
             }
         } else {
-            let (buffers, lines) = std::mem::take(&mut self.unsynced);
-            self.counters.dropped(buffers, lines);
+            // What was gathered counts as one buffer: where one ended and the next began is not known any more.
+            let lines = disk.held_lines();
+            self.counters.dropped(u64::from(lines > 0), lines);
         }
         closed.and(self.lost.take().map_or(Ok(()), Err))
     }

@@ -250,6 +250,9 @@ impl Disk for RefusesForAWhile {
     fn length(&self) -> u64 {
         self.bytes.len() as u64
     }
+    fn held_lines(&self) -> u64 {
+        0
+    }
     fn written(&self) -> u64 {
         self.bytes.len() as u64
     }

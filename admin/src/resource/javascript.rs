@@ -15,6 +15,8 @@ use tidegate_js::{Compiled, Diagnostic, Language};
 const MAX_GRAPH: usize = 256;
 /// Compilations that are kept.
 const KEPT: usize = 1024;
+/// Bytes of the sources of those; what is made of a source is a few times larger.
+const KEPT_BYTES: usize = 32 << 20;
 /// Diagnostics that one answer carries.
 const TOLD: usize = 20;
 
@@ -209,7 +211,8 @@ impl ModuleChecker {
         drop(kept);
         let compiled = tidegate_js::compile(name, &source, language).map(Arc::new).map_err(Arc::new);
         kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= KEPT {
+        let bytes: usize = kept.values().map(|(source, _)| source.len()).sum();
+        if kept.len() >= KEPT || bytes + source.len() > KEPT_BYTES {
             kept.clear();
         }
         kept.insert(key, (source, compiled.clone()));

@@ -53,6 +53,16 @@ impl Input {
         self.fill(room).await
     }
 
+    /// Watches a connection that should be silent; what comes is given by the next fill. The buffer has room for
+    /// `room` bytes and keeps no more than `most`.
+    pub fn watch(&mut self, room: usize, most: usize) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        buffer.shrink_to(most);
+        buffer.reserve(room);
+        self.reader.read_ahead(buffer);
+    }
+
     /// Drops the first bytes of the buffer.
     pub fn consume(&mut self, bytes: usize) {
         if bytes == self.buffer.len() {

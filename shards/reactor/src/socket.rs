@@ -6,10 +6,13 @@ use monoio::buf::SliceMut;
 use monoio::io::{AsyncReadRent, AsyncWriteRent, AsyncWriteRentExt};
 use monoio::net::TcpStream;
 use std::cell::UnsafeCell;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, RawFd};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// What is set on every socket.
@@ -36,6 +39,60 @@ pub struct Socket {
 /// The reading half.
 pub struct Reader {
     shared: Rc<Shared>,
+    /// Made when the first read ahead is asked for, and used again for all others.
+    ahead: Option<Box<dyn Ahead>>,
+    /// What the read ahead gave, until it is asked for.
+    early: Option<ReadOutcome>,
+}
+
+type ReadOutcome = (io::Result<usize>, Vec<u8>);
+
+/// One read that is under way without anybody awaiting it. The runtime's future has no name, so it is kept behind this;
+/// its place on the heap is used again for every read.
+trait Ahead {
+    fn start(&mut self, buffer: Vec<u8>);
+    fn is_started(&self) -> bool;
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<ReadOutcome>;
+}
+
+struct Slot<M, F> {
+    make: M,
+    future: Pin<Box<Option<F>>>,
+}
+
+impl<M, F> Ahead for Slot<M, F>
+where
+    M: FnMut(Vec<u8>) -> F,
+    F: Future<Output = ReadOutcome>,
+{
+    fn start(&mut self, buffer: Vec<u8>) {
+        let future = (self.make)(buffer);
+        self.future.set(Some(future));
+    }
+
+    fn is_started(&self) -> bool {
+        self.future.is_some()
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<ReadOutcome> {
+        let Some(future) = self.future.as_mut().as_pin_mut() else { return Poll::Pending };
+        let outcome = future.poll(context);
+        if outcome.is_ready() {
+            self.future.set(None);
+        }
+        outcome
+    }
+}
+
+fn ahead(shared: Rc<Shared>) -> Box<dyn Ahead> {
+    Box::new(slot(move |buffer| {
+        let shared = shared.clone();
+        async move { shared.stream().read(buffer).await }
+    }))
+}
+
+fn slot<M: FnMut(Vec<u8>) -> F, F: Future<Output = ReadOutcome>>(make: M) -> Slot<M, F> {
+    Slot { make, future: Box::pin(None) }
 }
 
 /// The writing half.
@@ -60,7 +117,7 @@ impl Socket {
 
     /// Into halves that can work at the same time.
     pub fn split(self) -> (Reader, Writer) {
-        (Reader { shared: self.shared.clone() }, Writer { shared: self.shared })
+        (Reader { shared: self.shared.clone(), ahead: None, early: None }, Writer { shared: self.shared })
     }
 }
 
@@ -77,6 +134,9 @@ impl Reader {
     /// Reads once, appending to `buffer` at most what its spare capacity holds (`want` is reserved first if there is
     /// less). 0 is the end of input.
     pub async fn read(&mut self, buffer: &mut Vec<u8>, want: usize) -> io::Result<usize> {
+        if self.early.is_some() || self.ahead.as_ref().is_some_and(|ahead| ahead.is_started()) {
+            return self.read_started(buffer).await;
+        }
         let mut bytes = std::mem::take(buffer);
         let start = bytes.len();
         if bytes.capacity() - start < want {
@@ -101,15 +161,38 @@ impl Reader {
         }
     }
 
-    /// Whether the peer has sent or closed something that was not read: for a connection that should be silent.
-    pub fn is_disturbed(&self) -> bool {
-        let mut byte = 0u8;
-        // SAFETY: the descriptor is open and `byte` is one writable byte.
-        let seen = unsafe {
-            libc::recv(self.shared.fd, (&raw mut byte).cast(), 1, libc::MSG_PEEK | libc::MSG_DONTWAIT)
+    async fn read_started(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        let (result, bytes) = match (self.early.take(), &mut self.ahead) {
+            (Some(outcome), _) => outcome,
+            (None, Some(ahead)) => poll_fn(|context| ahead.poll(context)).await,
+            (None, None) => return Err(io::ErrorKind::InvalidInput.into()),
         };
-        let silent = seen < 0 && io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock;
-        !silent
+        if buffer.is_empty() {
+            *buffer = bytes;
+        } else {
+            buffer.extend_from_slice(&bytes);
+        }
+        result
+    }
+
+    /// Starts a read into `buffer` that the next [`Reader::read`] will give, so that a connection which should be silent
+    /// can be watched without a system call.
+    pub fn read_ahead(&mut self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        self.ahead.get_or_insert_with(|| ahead(self.shared.clone())).start(buffer);
+        // The operation goes to the driver with its first poll.
+        self.is_disturbed();
+    }
+
+    /// Whether a read ahead has ended: the peer has sent something or closed.
+    pub fn is_disturbed(&mut self) -> bool {
+        if let (None, Some(ahead)) = (&self.early, &mut self.ahead)
+            && ahead.is_started()
+            && let Poll::Ready(outcome) = ahead.poll(&mut Context::from_waker(Waker::noop()))
+        {
+            self.early = Some(outcome);
+        }
+        self.early.is_some()
     }
 
     /// The socket's deadline.

@@ -50,7 +50,7 @@ impl Pool {
     /// A kept connection that is still silent.
     fn kept(&self, peer: &Peer, counters: &Counters) -> Option<Box<Link>> {
         loop {
-            let idle = peer.idle.borrow_mut().pop()?;
+            let mut idle = peer.idle.borrow_mut().pop()?;
             self.idle.set(self.idle.get() - 1);
             counters.upstream_idle.sub(1);
             if idle.link.input.reader.is_disturbed() {
@@ -112,7 +112,7 @@ impl Pool {
         link.input.reader.deadline().disarm();
         link.is_reused = true;
         // What one large message needed is not kept for all the small ones.
-        link.input.buffer.shrink_to(limits.relay_buffer_bytes);
+        link.input.watch(limits.connection_buffer_bytes * 4, limits.relay_buffer_bytes);
         idle.push(Idle { link, since_ms: clock::coarse_ms() });
         self.idle.set(self.idle.get() + 1);
         counters.upstream_idle.add(1);
@@ -125,7 +125,7 @@ impl Pool {
             let mut idle = peer.idle.borrow_mut();
             let before = idle.len();
             // Also those that were closed by their peer: no reason to hold their descriptors.
-            idle.retain(|kept| kept.since_ms >= oldest && !kept.link.input.reader.is_disturbed());
+            idle.retain_mut(|kept| kept.since_ms >= oldest && !kept.link.input.reader.is_disturbed());
             let closed = before - idle.len();
             self.idle.set(self.idle.get() - closed);
             counters.upstream_idle.sub(closed as u64);

@@ -3,6 +3,7 @@
 
 mod crypto;
 mod exchange;
+mod guards;
 mod hot;
 mod operations;
 mod text;
@@ -20,6 +21,7 @@ pub(crate) use text::console_line;
 pub(crate) fn table<'js>(ctx: &Ctx<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<Object<'js>> {
     let table = Object::new(ctx.clone())?;
     exchange::fill(ctx, &table, bridge)?;
+    guards::fill(ctx, &table)?;
     hot::fill(ctx, &table, bridge)?;
     operations::fill(ctx, &table, bridge)?;
     text::fill(ctx, &table, bridge)?;

@@ -44,6 +44,47 @@ function replace(name, original, replacement, length) {
   define(name, replacement);
 }
 
+// Builtins that nothing can interrupt: lengths without elements, long texts searched in long texts.
+const [ARRAY, ARRAYS, TEXT] = [0, 1, 2];
+function guard(on, kind, names) {
+  for (const name of names) put(on, name, native.guard(on[name], kind));
+}
+function put(on, name, value) {
+  defineProperty(value, "name", { value: name, configurable: true });
+  defineProperty(on, name, { value, writable: true, configurable: true });
+}
+guard(Array.prototype, ARRAY, ["sort", "splice", "shift", "unshift", "slice", "reverse", "join", "toLocaleString", "copyWithin"]);
+guard(Array.prototype, ARRAYS, ["concat"]);
+guard(String.prototype, TEXT, ["indexOf", "lastIndexOf", "includes", "split", "replace", "replaceAll"]);
+
+// These look into nested lengths; in JavaScript every step can be interrupted.
+const { isArray } = Array;
+function flatInto(target, source, depth) {
+  for (let i = 0; i < source.length; i++) {
+    if (!(i in source)) continue;
+    const item = source[i];
+    if (depth > 0 && isArray(item)) flatInto(target, item, depth - 1);
+    else defineProperty(target, target.length, { value: item, writable: true, enumerable: true, configurable: true });
+  }
+  return target;
+}
+put(Array.prototype, "flat", { flat(depth = 1) { return flatInto([], this, Number(depth) || 0); } }.flat);
+put(Array.prototype, "flatMap", {
+  flatMap(each, self) {
+    if (typeof each !== "function") throw new TypeError("flatMap needs a function");
+    const mapped = [];
+    for (let i = 0; i < this.length; i++) if (i in this) mapped[mapped.length] = apply(each, self, [this[i], i, this]);
+    return flatInto([], mapped, 1);
+  },
+}.flatMap);
+put(String, "raw", {
+  raw({ raw }, ...values) {
+    let text = "";
+    for (let i = 0; i < raw.length; i++) text += raw[i] + (i + 1 < raw.length && i < values.length ? values[i] : "");
+    return text;
+  },
+}.raw);
+
 // Timers.
 function run(callback, values) {
   try {

@@ -81,6 +81,57 @@ fn cpu_time() {
 }
 
 #[test]
+fn builtins_that_cannot_be_interrupted_refuse_sizes_that_would_stall_the_shard() {
+    for statements in [
+        "Array(1e9).sort()",
+        "Array(1e9).splice(5, 10)",
+        "Array(1e9).shift()",
+        "Array(1e9).unshift(1)",
+        "Array(1e9).slice()",
+        "Array(1e9).reverse()",
+        "Array(1e9).join()",
+        "Array(1e9).toString()",
+        "'' + [Array(1e9)]",
+        "Array(1e9).toLocaleString()",
+        "Array(1e9).copyWithin(0, 5)",
+        "Array(1e9).concat([1])",
+        "[].concat(Array(1e9) as any)",
+        "Array.prototype.reverse.call({ length: 2 ** 52 })",
+        "'a'.repeat(1e6).indexOf('a'.repeat(5e5) + 'b')",
+        "'a'.repeat(1e6).includes('a'.repeat(5e5) + 'b')",
+        "'a'.repeat(1e6).split('a'.repeat(5e5) + 'b')",
+        "'a'.repeat(1e6).replaceAll('a'.repeat(5e5) + 'b', '')",
+    ] {
+        check(&format!("{statements}; "), Cause::Thrown);
+    }
+    for statements in [
+        "[Array(1e9)].flat()",
+        "[1].flatMap(() => Array(1e9))",
+        "String.raw({ raw: { length: 1e9 } } as any)",
+    ] {
+        check(statements, Cause::CpuTime);
+    }
+    for (expression, expected) in [
+        ("[3, 1, 2].sort().reverse().join('-') + [1, [2, [3, [4]]]].flat(2).length", "3-2-14"),
+        ("[1, 2].flatMap((x, i) => [x, i]).concat([9], 8).slice(1).join()", "0,2,1,9,8"),
+        (
+            "'a-b-c'.split('-').length + 'abc'.indexOf('c') + 'aXbX'.replaceAll('X', '$&y') + 'ab'.replace(/b/, 'c')",
+            "5aXybXyac",
+        ),
+        (
+            "String.raw`a\\n${1}b` + [].concat.name + [].slice.length + ('x' as any).includes('x')",
+            "a\\n1bconcat1true",
+        ),
+        (
+            "[, 1].flat().length + JSON.stringify([1, 2, 3].splice(1, 1)) + [[]].flat(Infinity).length",
+            "1[2]0",
+        ),
+    ] {
+        assert_eq!(crate::harness::eval(&format!("return {expression}")), expected, "{expression}");
+    }
+}
+
+#[test]
 fn memory() {
     for statements in [
         "const a = []; for (;;) a.push(new ArrayBuffer(100000))",

@@ -1,1 +1,0 @@
-//! Load, measurement and comparison with peers.

@@ -1,0 +1,112 @@
+//! One request over a fresh connection, its answer compared byte for byte, before anything is measured: a gateway that
+//! answers wrongly may be as fast as it likes.
+
+use crate::Failure;
+use crate::workload::Exchange;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> Result<u16, Failure> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|why| why.to_string())?;
+    Ok(listener.local_addr().map_err(|why| why.to_string())?.port())
+}
+
+/// Whether somebody listens.
+pub(crate) fn listens(port: u16) -> bool {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+/// Sends the exchange's request and compares status and body.
+pub(crate) fn check(port: u16, exchange: &Exchange) -> Result<(), Failure> {
+    let (status, body) = ask(port, exchange).map_err(|why| format!("no answer: {why}"))?;
+    if status != 200 {
+        let body = String::from_utf8_lossy(&body[..body.len().min(500)]).into_owned();
+        return Err(format!("answered {status} instead of 200: {body}"));
+    }
+    if body != exchange.answer {
+        let same = body.iter().zip(&exchange.answer).take_while(|(ours, theirs)| ours == theirs).count();
+        return Err(format!(
+            "the body differs at byte {same} ({} bytes instead of {})",
+            body.len(),
+            exchange.answer.len()
+        ));
+    }
+    Ok(())
+}
+
+fn ask(port: u16, exchange: &Exchange) -> std::io::Result<(u16, Vec<u8>)> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    let Exchange { method, path, host, body, .. } = exchange;
+    let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\n{length}Connection: close\r\n\r\n")?;
+    stream.write_all(body)?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    parse(&answer).ok_or_else(|| std::io::Error::other("not a whole HTTP/1.1 answer"))
+}
+
+/// Status and body of an answer that the end of the connection ended.
+fn parse(answer: &[u8]) -> Option<(u16, Vec<u8>)> {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let (head, body) = (std::str::from_utf8(&answer[..end]).ok()?, &answer[end + 4..]);
+    let status = head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
+    let header = |name: &str| {
+        head.lines().skip(1).filter_map(|line| line.split_once(':')).find_map(|(key, value)| {
+            key.eq_ignore_ascii_case(name).then(|| value.trim().to_ascii_lowercase())
+        })
+    };
+    if header("transfer-encoding").is_some_and(|coding| coding == "chunked") {
+        return Some((status, dechunk(body)?));
+    }
+    match header("content-length") {
+        Some(length) => (length.parse::<usize>().ok()? == body.len()).then(|| (status, body.to_vec())),
+        None => Some((status, body.to_vec())),
+    }
+}
+
+fn dechunk(mut rest: &[u8]) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let end = rest.windows(2).position(|two| two == b"\r\n")?;
+        let size = std::str::from_utf8(&rest[..end]).ok()?.split(';').next()?.trim();
+        let size = usize::from_str_radix(size, 16).ok()?;
+        rest = &rest[end + 2..];
+        if size == 0 {
+            return Some(body);
+        }
+        body.extend_from_slice(rest.get(..size)?);
+        rest = rest.get(size..)?.strip_prefix(b"\r\n")?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_read_whole_or_not_at_all() {
+        for (answer, expected) in [
+            ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nab", Some((200, "ab"))),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab", None),
+            ("HTTP/1.1 404 Not Found\r\n\r\nno", Some((404, "no"))),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n",
+                Some((200, "abc")),
+            ),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", None),
+            ("HTTP/1.1 200 OK\r\n", None),
+            ("", None),
+        ] {
+            let parsed = parse(answer.as_bytes());
+            let parsed =
+                parsed.as_ref().map(|(status, body)| (*status, std::str::from_utf8(body).expect("text")));
+            assert_eq!(parsed, expected, "{answer:?}");
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! What was measured, as a table for people and JSON for programs. Every figure is a median or an extreme of samples;
+//! where there is none, none is printed.
+
+use crate::statistics::{Spread, paired, spread};
+use crate::workload::Workload;
+use crate::wrk::Load;
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// From this share on a CPU counts as saturated: more load would not have been possible.
+const SATURATED: f64 = 0.97;
+/// From this share of a contestant's CPU on, others that ran there are worth a warning.
+const DISTURBED: f64 = 0.10;
+
+/// One run of the load against one contestant.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    pub(crate) load: Load,
+    /// CPU time of the contestant during the run, user and system, in nanoseconds.
+    pub(crate) cpu_ns: u64,
+    /// That of its shard threads alone, if it has any.
+    pub(crate) shard_ns: Option<u64>,
+    pub(crate) wall_seconds: f64,
+    /// Share of the run that the contestant's CPU was busy, whoever ran there.
+    pub(crate) cpu_busy: Option<f64>,
+    /// The same of the load's CPU.
+    pub(crate) load_busy: Option<f64>,
+}
+
+impl Sample {
+    fn cpu_us(&self) -> f64 {
+        self.cpu_ns as f64 / 1e3 / self.load.requests as f64
+    }
+
+    fn requests_per_second(&self) -> f64 {
+        self.load.requests as f64 / self.load.seconds
+    }
+
+    /// Share of the contestant's CPU that others took.
+    fn others(&self) -> Option<f64> {
+        Some((self.cpu_busy? - self.cpu_ns as f64 / 1e9 / self.wall_seconds).max(0.0))
+    }
+}
+
+/// Everything about one contestant in one workload.
+#[derive(Clone, Debug)]
+pub(crate) struct Series {
+    pub(crate) name: String,
+    /// Bytes.
+    pub(crate) peak_memory: u64,
+    pub(crate) samples: Vec<Sample>,
+}
+
+impl Series {
+    fn over(&self, figure: impl Fn(&Sample) -> Option<f64>) -> Option<Spread> {
+        spread(self.samples.iter().filter_map(figure))
+    }
+
+    /// CPU time per request, in microseconds.
+    pub(crate) fn cpu_us(&self) -> Option<Spread> {
+        self.over(|sample| Some(sample.cpu_us()))
+    }
+
+    fn shard_us(&self) -> Option<Spread> {
+        self.over(|sample| Some(sample.shard_ns? as f64 / 1e3 / sample.load.requests as f64))
+    }
+
+    fn errors(&self) -> u64 {
+        self.samples.iter().map(|sample| sample.load.errors).sum()
+    }
+
+    fn ratio_to(&self, baseline: &Self) -> Option<Spread> {
+        let figures = |series: &Self| series.samples.iter().map(Sample::cpu_us).collect::<Vec<_>>();
+        paired(&figures(self), &figures(baseline))
+    }
+}
+
+/// One workload, measured.
+#[derive(Clone, Debug)]
+pub(crate) struct Measured {
+    pub(crate) workload: Workload,
+    pub(crate) connections: u32,
+    pub(crate) series: Vec<Series>,
+}
+
+impl Measured {
+    fn ratio(&self, series: &Series, baseline: &str) -> Option<Spread> {
+        series.ratio_to(self.series.iter().find(|other| other.name == baseline)?)
+    }
+
+    /// What a reader must know before believing the figures.
+    pub(crate) fn warnings(&self, cpu: usize, load_cpu: usize) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let saturated: Vec<&str> = self
+            .series
+            .iter()
+            .filter(|series| {
+                series.over(|sample| sample.load_busy).is_some_and(|busy| busy.median >= SATURATED)
+            })
+            .map(|series| series.name.as_str())
+            .collect();
+        if !saturated.is_empty() {
+            warnings.push(format!(
+                "the load's CPU {load_cpu} was saturated with {}: requests per second and latencies are the load's \
+                 limit, not theirs; CPU per request holds",
+                saturated.join(", ")
+            ));
+        }
+        let others = self.series.iter().filter_map(|series| Some(series.over(Sample::others)?.max));
+        if let Some(most) = others.reduce(f64::max).filter(|most| *most >= DISTURBED) {
+            warnings.push(format!(
+                "other work took up to {:.0} % of CPU {cpu} during a run: trust the paired ratio more than the rest",
+                most * 100.0
+            ));
+        }
+        for series in self.series.iter().filter(|series| series.errors() > 0) {
+            warnings.push(format!("{}: {} errors", series.name, series.errors()));
+        }
+        warnings
+    }
+}
+
+/// A whole comparison.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    pub(crate) rounds: u32,
+    pub(crate) seconds: u32,
+    pub(crate) cpu: usize,
+    pub(crate) load_cpu: usize,
+    pub(crate) baseline: String,
+    pub(crate) missing: Vec<String>,
+    pub(crate) workloads: Vec<Measured>,
+}
+
+impl Report {
+    /// For people.
+    pub(crate) fn table(&self) -> String {
+        let mut text = String::new();
+        for measured in &self.workloads {
+            let (name, what) = (measured.workload.name(), measured.workload.what());
+            let (connections, rounds, seconds) = (measured.connections, self.rounds, self.seconds);
+            let _ =
+                writeln!(text, "{name}: {what}; {connections} connections, {rounds} rounds of {seconds} s");
+            let mut rows = vec![
+                [
+                    "",
+                    "CPU µs/request",
+                    "shard alone",
+                    &format!("vs {}", self.baseline),
+                    "requests/s",
+                    "p50 µs",
+                    "p99 µs",
+                    "errors",
+                    "peak MiB",
+                ]
+                .map(str::to_owned),
+            ];
+            for series in &measured.series {
+                rows.push([
+                    series.name.clone(),
+                    shown(series.cpu_us(), 2),
+                    shown(series.shard_us(), 2),
+                    shown(measured.ratio(series, &self.baseline), 3),
+                    shown(series.over(|sample| Some(sample.requests_per_second())), 0),
+                    shown(series.over(|sample| Some(sample.load.p50)), 0),
+                    shown(series.over(|sample| Some(sample.load.p99)), 0),
+                    series.errors().to_string(),
+                    format!("{:.1}", series.peak_memory as f64 / f64::from(1 << 20)),
+                ]);
+            }
+            align(&mut text, &rows);
+            for warning in measured.warnings(self.cpu, self.load_cpu) {
+                let _ = writeln!(text, "  ! {warning}");
+            }
+            text.push('\n');
+        }
+        let _ = writeln!(
+            text,
+            "median [min..max] over the rounds; \"vs {}\" is the median of the ratios of CPU per request within each \
+             round, less is better",
+            self.baseline
+        );
+        for peer in &self.missing {
+            let _ = writeln!(text, "{peer}: not installed, not measured");
+        }
+        text
+    }
+
+    /// For programs: figures and every sample they come from.
+    pub(crate) fn json(&self) -> Value {
+        let workloads: Vec<Value> =
+            self.workloads.iter().map(|measured| self.measured_json(measured)).collect();
+        json!({"rounds": self.rounds, "seconds": self.seconds, "cpu": self.cpu, "load_cpu": self.load_cpu,
+            "baseline": self.baseline, "not_installed": self.missing, "workloads": workloads})
+    }
+
+    fn measured_json(&self, measured: &Measured) -> Value {
+        let contestants: Vec<Value> = measured
+            .series
+            .iter()
+            .map(|series| {
+                let samples: Vec<Value> = series
+                    .samples
+                    .iter()
+                    .map(|sample| {
+                        json!({"requests": sample.load.requests, "seconds": sample.load.seconds,
+                            "cpu_ns": sample.cpu_ns, "shard_cpu_ns": sample.shard_ns, "p50_us": sample.load.p50,
+                            "p99_us": sample.load.p99, "errors": sample.load.errors,
+                            "load_cpu_busy": sample.load_busy, "other_work_on_cpu": sample.others()})
+                    })
+                    .collect();
+                json!({
+                    "name": series.name,
+                    "cpu_us_per_request": spread_json(series.cpu_us()),
+                    "shard_cpu_us_per_request": spread_json(series.shard_us()),
+                    "ratio_to_baseline": spread_json(measured.ratio(series, &self.baseline)),
+                    "requests_per_second": spread_json(series.over(|sample| Some(sample.requests_per_second()))),
+                    "p50_us": spread_json(series.over(|sample| Some(sample.load.p50))),
+                    "p99_us": spread_json(series.over(|sample| Some(sample.load.p99))),
+                    "errors": series.errors(),
+                    "peak_rss_bytes": series.peak_memory,
+                    "samples": samples,
+                })
+            })
+            .collect();
+        json!({"name": measured.workload.name(), "what": measured.workload.what(),
+            "connections": measured.connections, "contestants": contestants,
+            "warnings": measured.warnings(self.cpu, self.load_cpu)})
+    }
+}
+
+fn spread_json(spread: Option<Spread>) -> Value {
+    spread
+        .map_or(Value::Null, |spread| json!({"median": spread.median, "min": spread.min, "max": spread.max}))
+}
+
+fn shown(spread: Option<Spread>, digits: usize) -> String {
+    spread.map_or_else(
+        || "-".into(),
+        |Spread { median, min, max }| format!("{median:.digits$} [{min:.digits$}..{max:.digits$}]"),
+    )
+}
+
+/// Columns as wide as their widest cell; the first to the left, figures to the right.
+fn align<const N: usize>(text: &mut String, rows: &[[String; N]]) {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    for row in rows {
+        let _ = write!(text, "  {:<1$}", row[0], widths[0]);
+        for (cell, width) in row.iter().zip(&widths).skip(1) {
+            let _ = write!(text, "  {cell:>width$}");
+        }
+        text.push('\n');
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A report of two contestants in two rounds.
+    pub(crate) fn sample_report() -> Report {
+        let sample = |cpu_us: u64, load_busy| Sample {
+            load: Load { requests: 1_000, seconds: 1.0, p50: 50.0, p99: 99.0, errors: 0 },
+            cpu_ns: cpu_us * 1_000_000,
+            shard_ns: None,
+            wall_seconds: 1.0,
+            cpu_busy: Some(0.05),
+            load_busy: Some(load_busy),
+        };
+        let series = |name: &str, first, second, busy| Series {
+            name: name.into(),
+            peak_memory: 3 << 20,
+            samples: vec![sample(first, busy), sample(second, busy)],
+        };
+        Report {
+            rounds: 2,
+            seconds: 1,
+            cpu: 0,
+            load_cpu: 1,
+            baseline: "nginx".into(),
+            missing: vec!["haproxy".into()],
+            workloads: vec![Measured {
+                workload: Workload::SmallGet,
+                connections: 64,
+                series: vec![series("tidegate", 12, 24, 0.5), series("nginx", 16, 32, 1.0)],
+            }],
+        }
+    }
+
+    #[test]
+    fn tables_say_what_was_measured_and_no_more() {
+        let table = sample_report().table();
+        for expected in [
+            "18.00 [12.00..24.00]",
+            "0.750 [0.750..0.750]",
+            "1.000 [1.000..1.000]",
+            "the load's CPU 1 was saturated with nginx:",
+            "haproxy: not installed, not measured",
+            "3.0",
+        ] {
+            assert!(table.contains(expected), "{expected}:\n{table}");
+        }
+    }
+
+    #[test]
+    fn json_has_null_where_nothing_was_measured() {
+        let json = sample_report().json();
+        let first = &json["workloads"][0]["contestants"][0];
+        assert_eq!(first["ratio_to_baseline"]["median"], 0.75);
+        assert_eq!(first["shard_cpu_us_per_request"], Value::Null);
+        assert_eq!(first["samples"].as_array().map(Vec::len), Some(2));
+    }
+}

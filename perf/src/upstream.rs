@@ -1,0 +1,43 @@
+//! The origin that everyone proxies to: nginx on the load's CPU, answering from memory and, for the large body, a file.
+
+use crate::Failure;
+use crate::child::{Child, installed};
+use crate::contestant::wait_until_listening;
+use crate::workload::{POSTED_ANSWER, SMALL_BODY, large_body};
+use crate::{nginx, probe};
+use std::fs;
+use std::path::Path;
+
+pub(crate) struct Upstream {
+    pub(crate) port: u16,
+    _child: Child,
+}
+
+impl Upstream {
+    pub(crate) fn start(cpu: usize, dir: &Path) -> Result<Self, Failure> {
+        let program =
+            installed("nginx").ok_or("nginx is not installed; it is the upstream of every measurement")?;
+        let dir = dir.join("upstream");
+        let write = |name: &str, bytes: &[u8]| {
+            fs::create_dir_all(&dir)
+                .and_then(|()| fs::write(dir.join(name), bytes))
+                .map_err(|why| format!("{}: {why}", dir.display()))
+        };
+        let port = probe::free_port()?;
+        write("large", &large_body())?;
+        write("nginx.conf", nginx::frame(&dir, &http(&dir, port)).as_bytes())?;
+        let command = nginx::command(&program, &dir, &dir.join("nginx.conf"));
+        let mut child = Child::start("upstream", command, cpu, &dir)?;
+        wait_until_listening(&mut child, port)?;
+        Ok(Self { port, _child: child })
+    }
+}
+
+fn http(dir: &Path, port: u16) -> String {
+    let answer = POSTED_ANSWER.trim_end();
+    format!(
+        "open_file_cache max=8;\nserver {{\nlisten 127.0.0.1:{port} backlog=4096;\nroot {};\n\
+         location /small {{ return 200 '{SMALL_BODY}'; }}\nlocation = /post {{ return 200 \"{answer}\\n\"; }}\n}}\n",
+        dir.display()
+    )
+}

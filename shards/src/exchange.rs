@@ -207,7 +207,11 @@ impl<'c> Exchange<'c> {
         let Some(service) = &matched.route.service else { return Err(Fault::NothingToCall.into()) };
         let local = self.local;
         let chosen = match chosen {
-            Some(url) => Some(local.names.endpoint(&url, Some(service), &local.lender, &local.limits).await?),
+            Some(url) => {
+                // Boxed, as all rare waits: every connection has room for its largest future.
+                let endpoint = local.names.endpoint(&url, Some(service), &local.lender, &local.limits);
+                Some(Box::pin(endpoint).await?)
+            }
             None => None,
         };
         let (mut body, mut is_host_chosen, mut rest) = (RequestBody::Stream, false, matched.rest);

@@ -2,8 +2,8 @@
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// Runs a future as a task of its own on this thread. A panic in it ends this task alone only if the future catches
@@ -13,25 +13,41 @@ pub fn spawn(future: impl Future<Output = ()> + 'static) {
 }
 
 /// The same, and a panic while it is polled ends this task only: it is dropped and `on_panic` is told the message.
-pub fn spawn_guarded(future: impl Future<Output = ()> + 'static, on_panic: impl FnOnce(&str) + 'static) {
-    spawn(async move {
-        let caught = {
-            let mut future = pin!(future);
-            poll_fn(move |context| {
-                let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
-                match polled {
-                    Ok(Poll::Pending) => Poll::Pending,
-                    Ok(Poll::Ready(())) => Poll::Ready(None),
-                    Err(panic) => Poll::Ready(Some(panic)),
-                }
-            })
-            .await
+pub fn spawn_guarded<F, P>(future: F, on_panic: P)
+where
+    F: Future<Output = ()> + 'static,
+    P: FnOnce(&str) + Unpin + 'static,
+{
+    spawn(Guarded { on_panic: Some(on_panic), future });
+}
+
+/// A struct and no `async` block, which would keep room for the future twice.
+struct Guarded<F, P> {
+    on_panic: Option<P>,
+    future: F,
+}
+
+impl<F: Future<Output = ()>, P: FnOnce(&str) + Unpin> Future for Guarded<F, P> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: `future` is pinned with `self`: it is never moved out of it. `on_panic` is `Unpin`.
+        let (on_panic, future) = unsafe {
+            let this = self.get_unchecked_mut();
+            (&mut this.on_panic, Pin::new_unchecked(&mut this.future))
         };
-        if let Some(panic) = caught {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            on_panic(text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message"));
+        match catch_unwind(AssertUnwindSafe(|| future.poll(context))) {
+            Ok(polled) => polled,
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+                if let Some(on_panic) = on_panic.take() {
+                    on_panic(text.unwrap_or("no message"));
+                }
+                Poll::Ready(())
+            }
         }
-    });
+    }
 }
 
 /// Resolves after `duration`.

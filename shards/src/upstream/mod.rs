@@ -155,7 +155,8 @@ impl Upstreams {
                 if clock::coarse_ms() + service.retry_wait.as_millis() as u64 >= deadline_ms {
                     return Err(failed.fault);
                 }
-                sleep(service.retry_wait).await;
+                // Boxed, as all rare waits: every connection has room for its largest future.
+                Box::pin(sleep(service.retry_wait)).await;
             }
         }
     }

@@ -1,28 +1,36 @@
-//! What every black-box test stands on: a gateway process of its own on ephemeral ports (`gateway`), a client that sends
-//! exactly the bytes it is told (`http`), and upstreams that run in the test (`upstream`). It never uses a fixed port, never
-//! sleeps for a fixed time, and ends only processes that it started.
+//! What every black-box test stands on: the built binary as a process of its own, upstreams that are threads and record
+//! exactly what they got, and clients on raw sockets. Everything has a deadline, nothing has a fixed port, and nothing
+//! waits by sleeping for a time that was guessed.
 
-// Each test binary uses a part of it.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
-pub mod gateway;
-pub mod http;
-pub mod upstream;
+mod client;
+mod config;
+mod corpus;
+mod gateway;
+mod message;
+mod upstream;
+mod vices;
 
-use std::time::{Duration, Instant};
+pub use client::{Client, until};
+pub use config::{Config, route, service};
+pub use corpus::{Case, corpus};
+pub use gateway::{Gateway, RUNTIMES};
+pub use message::{Head, Message, Stream, Trouble, chunked};
+pub use upstream::{Upstream, Visit, ok};
+pub use vices::*;
 
-/// How long anything may take before a test gives up. Far above what it takes, so that a loaded machine fails nothing.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+use std::time::Duration;
 
-/// Asks until there is an answer, and fails with what was waited for.
-#[track_caller]
-pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(answer) = ask() {
-            return answer;
-        }
-        assert!(Instant::now() < deadline, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+/// How long anything may take before a test calls it stuck. Long, because machines of CI are slow; a test that passes
+/// never waits for it.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Makes one test of each function for io_uring (or what `auto` chooses) and one for epoll.
+#[macro_export]
+macro_rules! on_both_runtimes {
+    ($($name:ident),* $(,)?) => {
+        mod on_auto { $(#[test] fn $name() { super::$name("auto"); })* }
+        mod on_epoll { $(#[test] fn $name() { super::$name("epoll"); })* }
+    };
 }

@@ -1,168 +1,238 @@
-//! Upstreams that run in the test: one thread per connection, requests read strictly and kept, answers given by the test.
+//! An upstream: a thread per connection that does what its test (or its vice) says, reads requests strictly and records
+//! every one of them. Damage is anything but exact framing, and any byte beyond the request that was promised; an
+//! upstream that saw some fails its test when it is dropped.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use super::client::until;
+use super::message::{Head, Message, Stream, Trouble};
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
-/// A request that reached an upstream.
-#[derive(Debug, Clone)]
-pub struct Received {
-    /// Method.
-    pub method: String,
-    /// Target as it stood in the request line.
-    pub target: String,
-    /// Fields in their order.
-    pub fields: Vec<(String, String)>,
-    /// The body without its framing.
-    pub body: Vec<u8>,
+#[derive(Default)]
+struct Record {
+    requests: Mutex<Vec<Message>>,
+    damage: Mutex<Vec<String>>,
+    cuts: Mutex<Vec<String>>,
+    sockets: Mutex<Vec<TcpStream>>,
+    ends: Mutex<usize>,
+    is_over: AtomicBool,
 }
 
-impl Received {
-    /// The first value of a field; empty without one.
-    pub fn field(&self, name: &str) -> &str {
-        self.fields.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map_or("", |(_, v)| v)
-    }
-}
-
-/// What the upstream does with a request: the bytes of its answer; `None` closes the connection.
-type Respond = dyn Fn(&Received) -> Option<Vec<u8>> + Send + Sync;
-
-/// A running upstream. It lives as long as the test.
+/// A listening upstream.
 pub struct Upstream {
-    /// Its port.
-    pub port: u16,
-    received: Arc<Mutex<Vec<Received>>>,
-    connections: Arc<AtomicUsize>,
+    pub address: SocketAddr,
+    record: Arc<Record>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// One connection from the gateway, as the behaviour sees it.
+pub struct Visit {
+    pub stream: Stream,
+    /// Number of this connection, from 0.
+    pub index: usize,
+    record: Arc<Record>,
+}
+
+/// A plain answer.
+pub fn ok(body: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
 impl Upstream {
-    /// Answers every request with what `respond` says.
-    pub fn start(respond: impl Fn(&Received) -> Option<Vec<u8>> + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        let (received, connections) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
-        let (kept, counted, respond): (_, _, Arc<Respond>) =
-            (received.clone(), connections.clone(), Arc::new(respond));
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                counted.fetch_add(1, Ordering::SeqCst);
-                let (kept, respond) = (kept.clone(), respond.clone());
-                std::thread::spawn(move || serve(stream, &kept, &*respond));
+    /// Does `behave` with every connection; when it returns, the connection is closed.
+    pub fn new(behave: impl Fn(&mut Visit) -> Option<()> + Send + Sync + 'static) -> Self {
+        Self::on("127.0.0.1:0", behave)
+    }
+
+    /// The same on an address.
+    pub fn on(address: &str, behave: impl Fn(&mut Visit) -> Option<()> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(address).expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (record, behave) = (Arc::new(Record::default()), Arc::new(behave));
+        let seen = record.clone();
+        let thread = std::thread::spawn(move || {
+            for (index, socket) in listener.incoming().enumerate() {
+                let Ok(socket) = socket else { continue };
+                if seen.is_over.load(Ordering::Acquire) {
+                    return;
+                }
+                let copy = socket.try_clone().expect("a handle");
+                seen.sockets.lock().expect("a lock").push(copy);
+                let (record, behave) = (seen.clone(), behave.clone());
+                std::thread::spawn(move || {
+                    let mut visit = Visit { stream: Stream::new(socket), index, record };
+                    let _ = behave(&mut visit);
+                    // The record holds a handle too: closing is said aloud.
+                    let _ = visit.stream.socket.shutdown(Shutdown::Both);
+                    *visit.record.ends.lock().expect("a lock") += 1;
+                });
             }
         });
-        Self { port, received, connections }
+        Self { address, record, thread: Some(thread) }
     }
 
-    /// Answers 200 with a text.
-    pub fn says(text: &'static str) -> Self {
-        Self::start(move |_| Some(ok(text.as_bytes())))
-    }
-
-    /// Its url.
-    pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-
-    /// All that came, in order.
-    pub fn received(&self) -> Vec<Received> {
-        self.received.lock().expect("no panic").clone()
-    }
-
-    /// The last that came.
-    pub fn last(&self) -> Received {
-        self.received().pop().expect("a request came")
-    }
-
-    /// Connections that were made to it.
-    pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::SeqCst)
-    }
-}
-
-/// A port that refuses connections.
-pub fn dead_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
-}
-
-/// An answer 200 with a body.
-pub fn ok(body: &[u8]) -> Vec<u8> {
-    answer("200 OK", &[], body)
-}
-
-/// An answer with fields and a body of known length.
-pub fn answer(status: &str, fields: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-    let mut head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n", body.len());
-    for (name, value) in fields {
-        head += &format!("{name}: {value}\r\n");
-    }
-    [head.as_bytes(), b"\r\n", body].concat()
-}
-
-fn serve(mut stream: TcpStream, kept: &Mutex<Vec<Received>>, respond: &Respond) {
-    let _ = stream.set_nodelay(true);
-    let mut buffer = Vec::new();
-    while let Some(request) = receive(&mut stream, &mut buffer) {
-        kept.lock().expect("no panic").push(request.clone());
-        let Some(bytes) = respond(&request) else { return };
-        if stream.write_all(&bytes).is_err() {
-            return;
-        }
-    }
-}
-
-fn more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
-    let mut chunk = [0; 65_536];
-    let read = stream.read(&mut chunk).ok().filter(|read| *read > 0)?;
-    buffer.extend_from_slice(&chunk[..read]);
-    Some(())
-}
-
-fn line(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String> {
-    loop {
-        if let Some(at) = buffer.windows(2).position(|window| window == b"\r\n") {
-            let line: Vec<u8> = buffer.drain(..at + 2).collect();
-            return String::from_utf8(line[..at].to_vec()).ok();
-        }
-        more(stream, buffer)?;
-    }
-}
-
-fn exactly(stream: &mut TcpStream, buffer: &mut Vec<u8>, length: usize) -> Option<Vec<u8>> {
-    while buffer.len() < length {
-        more(stream, buffer)?;
-    }
-    Some(buffer.drain(..length).collect())
-}
-
-fn receive(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Received> {
-    let first = line(stream, buffer)?;
-    let mut words = first.split(' ');
-    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let mut request = Received { method, target, fields: Vec::new(), body: Vec::new() };
-    loop {
-        let field = line(stream, buffer)?;
-        if field.is_empty() {
-            break;
-        }
-        let (name, value) = field.split_once(':')?;
-        request.fields.push((name.to_owned(), value.trim().to_owned()));
-    }
-    if request.field("expect").eq_ignore_ascii_case("100-continue") {
-        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").ok()?;
-    }
-    if request.field("transfer-encoding") == "chunked" {
-        loop {
-            let size = usize::from_str_radix(&line(stream, buffer)?, 16).ok()?;
-            if size == 0 {
-                while !line(stream, buffer)?.is_empty() {}
-                break;
+    /// Answers every request on a connection with what `answer` makes of it, and keeps the connection.
+    pub fn answering(answer: impl Fn(&Message) -> String + Send + Sync + 'static) -> Self {
+        Self::new(move |visit| {
+            loop {
+                let request = visit.request()?;
+                visit.write(answer(&request))?;
             }
-            request.body.extend(exactly(stream, buffer, size)?);
-            exactly(stream, buffer, 2)?;
-        }
-    } else if let Ok(length) = request.field("content-length").parse() {
-        request.body = exactly(stream, buffer, length)?;
+        })
     }
-    Some(request)
+
+    /// `http://address`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Every complete request so far.
+    pub fn requests(&self) -> Vec<Message> {
+        self.record.requests.lock().expect("a lock").clone()
+    }
+
+    /// The last complete request.
+    pub fn last(&self) -> Message {
+        self.requests().pop().expect("a request")
+    }
+
+    /// Forgets the requests so far and answers them.
+    pub fn take(&self) -> Vec<Message> {
+        std::mem::take(&mut *self.record.requests.lock().expect("a lock"))
+    }
+
+    /// What was wrong with what came.
+    pub fn damage(&self) -> Vec<String> {
+        self.record.damage.lock().expect("a lock").clone()
+    }
+
+    /// Requests that ended in the middle.
+    pub fn cuts(&self) -> usize {
+        self.record.cuts.lock().expect("a lock").len()
+    }
+
+    /// Connections so far.
+    pub fn connections(&self) -> usize {
+        self.record.sockets.lock().expect("a lock").len()
+    }
+
+    /// Connections whose behaviour has ended.
+    pub fn ends(&self) -> usize {
+        *self.record.ends.lock().expect("a lock")
+    }
+
+    /// Waits for so many requests.
+    pub fn wait_requests(&self, count: usize) {
+        until(&format!("{count} requests upstream"), || self.requests().len() >= count);
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.record.is_over.store(true, Ordering::Release);
+        // Wakes the accepting thread, which then sees that it is over.
+        let _ = TcpStream::connect(self.address);
+        for socket in self.record.sockets.lock().expect("a lock").iter() {
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        let damage = self.damage();
+        if !std::thread::panicking() {
+            assert!(damage.is_empty(), "damage reached the upstream: {damage:#?}");
+        }
+    }
+}
+
+impl Visit {
+    fn note(&self, trouble: Trouble) {
+        match trouble {
+            // A pool may close whenever it likes; silence ends with the test.
+            Trouble::Ended | Trouble::Silent => {}
+            Trouble::Cut(what) => self.record.cuts.lock().expect("a lock").push(what),
+            Trouble::Damaged(what) => self.record.damage.lock().expect("a lock").push(what),
+        }
+    }
+
+    fn kept<T>(&self, result: Result<T, Trouble>) -> Option<T> {
+        result.map_err(|trouble| self.note(trouble)).ok()
+    }
+
+    /// The head of the next request; nothing where the gateway closes.
+    pub fn head(&mut self) -> Option<Head> {
+        let head = self.stream.head();
+        let head = self.kept(head)?;
+        let parts: Vec<&str> = head.line.split(' ').collect();
+        if parts.len() != 3 || parts[2] != "HTTP/1.1" || !parts[1].starts_with('/') {
+            self.note(Trouble::Damaged(format!("no request line: {:?}", head.line)));
+            return None;
+        }
+        if head.values("host").len() != 1 {
+            self.note(Trouble::Damaged(format!("not one Host: {head:?}")));
+        }
+        Some(head)
+    }
+
+    /// The body that the head promised; records the request and that nothing came behind it.
+    pub fn body(&mut self, head: Head) -> Option<Message> {
+        let request = self.stream.body(head, false);
+        let request = self.kept(request)?;
+        self.record.requests.lock().expect("a lock").push(request.clone());
+        self.must_be_silent(&request.line);
+        Some(request)
+    }
+
+    /// The next request, head and body.
+    pub fn request(&mut self) -> Option<Message> {
+        let head = self.head()?;
+        self.body(head)
+    }
+
+    /// Nothing may stand behind a request before it is answered.
+    fn must_be_silent(&mut self, line: &str) {
+        self.stream.socket.set_nonblocking(true).expect("set");
+        let more = self.stream.fill();
+        self.stream.socket.set_nonblocking(false).expect("set");
+        let rest = self.stream.rest();
+        if !rest.is_empty() {
+            let rest = String::from_utf8_lossy(rest).into_owned();
+            self.note(Trouble::Damaged(format!("behind {line:?} came {rest:?} ({more:?})")));
+        }
+    }
+
+    /// Writes; nothing where the gateway closed.
+    pub fn write(&mut self, bytes: impl AsRef<[u8]>) -> Option<()> {
+        self.stream.write(bytes).ok()
+    }
+
+    /// Does nothing until the gateway closes, then answers whether it did within the deadline.
+    pub fn wait_for_close(&mut self) -> Option<()> {
+        loop {
+            match self.stream.fill() {
+                Ok(true) => {}
+                Ok(false) | Err(Trouble::Cut(_)) => return Some(()),
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Closes with a reset, so that the gateway sees an error and not an end.
+    pub fn reset(&mut self) -> io::Result<()> {
+        let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+        use std::os::fd::AsRawFd;
+        // SAFETY: the descriptor is open and the option is a valid `linger`.
+        let result = unsafe {
+            libc::setsockopt(
+                self.stream.socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_LINGER,
+                (&raw const linger).cast(),
+                size_of::<libc::linger>() as libc::socklen_t,
+            )
+        };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
 }

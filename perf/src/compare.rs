@@ -50,6 +50,7 @@ pub(crate) fn run(options: &Compare) -> Result<Report, Failure> {
         cpu: options.cpu,
         load_cpu: options.load_cpu,
         baseline,
+        programs: entrants.iter().map(Entrant::program).collect(),
         missing,
         workloads,
     })

@@ -30,6 +30,12 @@ impl Entrant {
             Self::Peer(Peer::Haproxy, _) => "haproxy",
         }
     }
+
+    /// Its name and the file that is run, so that nobody takes the figures of one build for those of another.
+    pub(crate) fn program(&self) -> (&'static str, PathBuf) {
+        let (Self::Tidegate(path) | Self::Peer(_, path)) = self;
+        (self.name(), path.clone())
+    }
 }
 
 /// Everyone that can take part, and who was asked for but is not installed.

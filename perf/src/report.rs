@@ -6,6 +6,7 @@ use crate::workload::Workload;
 use crate::wrk::Load;
 use serde_json::{Value, json};
 use std::fmt::Write;
+use std::path::PathBuf;
 
 /// From this share on a CPU counts as saturated: more load would not have been possible.
 const SATURATED: f64 = 0.97;
@@ -128,6 +129,8 @@ pub(crate) struct Report {
     pub(crate) cpu: usize,
     pub(crate) load_cpu: usize,
     pub(crate) baseline: String,
+    /// Name and file of everyone measured.
+    pub(crate) programs: Vec<(&'static str, PathBuf)>,
     pub(crate) missing: Vec<String>,
     pub(crate) workloads: Vec<Measured>,
 }
@@ -180,6 +183,9 @@ impl Report {
              round, less is better",
             self.baseline
         );
+        for (name, path) in &self.programs {
+            let _ = writeln!(text, "{name}: {}", path.display());
+        }
         for peer in &self.missing {
             let _ = writeln!(text, "{peer}: not installed, not measured");
         }
@@ -190,8 +196,9 @@ impl Report {
     pub(crate) fn json(&self) -> Value {
         let workloads: Vec<Value> =
             self.workloads.iter().map(|measured| self.measured_json(measured)).collect();
+        let programs: Value = self.programs.iter().map(|(name, path)| (*name, json!(path))).collect();
         json!({"rounds": self.rounds, "seconds": self.seconds, "cpu": self.cpu, "load_cpu": self.load_cpu,
-            "baseline": self.baseline, "not_installed": self.missing, "workloads": workloads})
+            "baseline": self.baseline, "programs": programs, "not_installed": self.missing, "workloads": workloads})
     }
 
     fn measured_json(&self, measured: &Measured) -> Value {
@@ -279,6 +286,7 @@ pub(crate) mod tests {
             cpu: 0,
             load_cpu: 1,
             baseline: "nginx".into(),
+            programs: vec![("tidegate", "/opt/tidegate".into()), ("nginx", "/usr/sbin/nginx".into())],
             missing: vec!["haproxy".into()],
             workloads: vec![Measured {
                 workload: Workload::SmallGet,
@@ -296,6 +304,7 @@ pub(crate) mod tests {
             "0.750 [0.750..0.750]",
             "1.000 [1.000..1.000]",
             "the load's CPU 1 was saturated with nginx:",
+            "tidegate: /opt/tidegate",
             "haproxy: not installed, not measured",
             "3.0",
         ] {

@@ -6,6 +6,7 @@ use crate::counters::{Counters, lines};
 use crate::inbox::{Inbox, Line};
 use std::sync::Arc;
 use tidegate_mailbox::{QueueReader, QueueWriter, queue};
+use tidegate_snapshot::RecordSink;
 
 /// One shard's way to the recorder. Take a buffer, append whole lines (each with its `\n`) until it is about full,
 /// submit it.
@@ -83,5 +84,15 @@ impl Feed {
     /// Lines this feed dropped because its queue was full.
     pub fn dropped(&self) -> u64 {
         self.dropped
+    }
+}
+
+impl RecordSink for Feed {
+    fn buffer(&mut self) -> Vec<u8> {
+        Feed::buffer(self)
+    }
+
+    fn submit(&mut self, lines: Vec<u8>) -> bool {
+        Feed::submit(self, lines)
     }
 }

@@ -85,6 +85,12 @@ pub struct Serve {
     /// Write access logs (JSON lines) to this folder
     #[arg(long, value_name = "DIR")]
     pub access_log_dir: Option<PathBuf>,
+    /// Size of an access log file, after which the next one is begun
+    #[arg(long, value_name = "BYTES", default_value = "256m", value_parser = bytes)]
+    pub access_log_segment_bytes: u64,
+    /// Access log files that are kept
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub access_log_segments: usize,
     /// Least loud log level: trace, debug, info, warn or error [default: info, or what the file says]
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<tracing::Level>,

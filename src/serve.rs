@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use tidegate_admin::config::{FileConfig, LoadOptions, load};
 use tidegate_admin::{AdminHandle, ShardLink, TestServer};
 use tidegate_mailbox::QueueWriter;
+use tidegate_recorder::{Feed, RecorderHandle, RecorderOptions};
 use tidegate_shards::{Driver, RingOptions, ShardOptions, spawn_shard, wakeups};
-use tidegate_snapshot::{ModuleLimits, ToAdmin, ToShard};
+use tidegate_snapshot::{ModuleLimits, RecordSink, ToAdmin, ToShard};
 use tracing::{info, warn};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
@@ -52,6 +53,7 @@ impl Plan {
 struct Shards {
     threads: Vec<JoinHandle<()>>,
     inboxes: Vec<QueueWriter<ToShard>>,
+    recorder: Option<RecorderHandle>,
 }
 
 /// Runs the gateway until a signal ends it.
@@ -139,7 +141,10 @@ fn live(args: &Serve, admin: &AdminHandle, shards: Shards) -> Result<(), String>
             return Err("ended at once by a second signal".into());
         }
     }
-    Ok(())
+    match shards.recorder.map(RecorderHandle::stop) {
+        Some(Err(error)) => Err(format!("the access log's last lines could not be written: {error}")),
+        _ => Ok(()),
+    }
 }
 
 fn plan(words: &[String]) -> Result<Plan, String> {
@@ -270,12 +275,29 @@ fn start_admin(plan: &mut Plan, inbox: tidegate_admin::Inbox) -> Result<AdminHan
     tidegate_admin::start(options).map_err(|error| error.to_string())
 }
 
+/// The access log's recorder, where a folder is given.
+fn start_recorder(args: &Serve, shards: u16) -> Result<(Vec<Feed>, Option<RecorderHandle>), String> {
+    let Some(dir) = &args.access_log_dir else { return Ok((Vec::new(), None)) };
+    let options = RecorderOptions {
+        dir: dir.clone(),
+        segment_bytes: args.access_log_segment_bytes,
+        keep_segments: args.access_log_segments,
+        buffer_bytes: 64 << 10,
+        queue_depth: 64,
+    };
+    let (feeds, handle) = tidegate_recorder::start(options, usize::from(shards))
+        .map_err(|error| format!("--access-log-dir {}: {error}", dir.display()))?;
+    Ok((feeds, Some(handle)))
+}
+
 fn start_shards(
     plan: &mut Plan,
     admin: &AdminHandle,
     to_admin: QueueWriter<ToAdmin>,
 ) -> Result<Shards, String> {
     let (mut threads, mut inboxes, mut links) = (Vec::new(), Vec::new(), Vec::new());
+    let (feeds, recorder) = start_recorder(&plan.args, plan.shards)?;
+    let mut feeds = feeds.into_iter();
     let (tell, told) = mpsc::channel();
     let snapshot = admin.snapshot();
     for (index, listener) in std::mem::take(&mut plan.proxy).into_iter().enumerate() {
@@ -299,6 +321,7 @@ fn start_shards(
             wakeups: source,
             admin: to_admin.clone(),
             reader: admin.reader(),
+            records: feeds.next().map(|feed| Box::new(feed) as Box<dyn RecordSink>),
             started: Box::new(move |result| drop(tell.send(result))),
         };
         threads.push(spawn_shard(options).map_err(|error| format!("no thread for shard {index}: {error}"))?);
@@ -308,5 +331,5 @@ fn start_shards(
         told.recv().map_err(|_| "a shard ended before it could say why".to_string())??;
     }
     admin.attach(links);
-    Ok(Shards { threads, inboxes })
+    Ok(Shards { threads, inboxes, recorder })
 }

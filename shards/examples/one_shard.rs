@@ -76,6 +76,7 @@ fn main() {
         wakeups: source,
         admin,
         reader: Arc::new(()),
+        records: None,
         started: Box::new(|result| println!("{result:?}")),
     })
     .expect("a thread");

@@ -4,6 +4,7 @@
 use crate::exchange::{self, Session};
 use crate::fault::Fault;
 use crate::local::Local;
+use crate::record::Line;
 use crate::respond::{self, Ask, Rules};
 use crate::wire::{self, Broken};
 use std::net::SocketAddr;
@@ -73,7 +74,6 @@ async fn next_head(local: &Local, session: &mut Session, is_first: bool) -> Resu
             let parsed = session.head.parse(&mut session.input.buffer, &limits.request_head);
             if parsed.map_err(|rule| End::Refused(Fault::Malformed(rule)))? {
                 session.input.reader.deadline().disarm();
-                local.lender.counters.received_bytes.add(session.head.size() as u64);
                 return Ok(());
             }
         }
@@ -107,7 +107,20 @@ async fn refuse(local: &Local, session: &mut Session, fault: Fault) {
     let started = clock::precise_ns();
     lender.outbox.fault(&lender.counters, fault, None, session.peer.address.ip(), "");
     respond::send_own(&own, &Ask::unreadable(), &rules, &mut session.output, &local.limits).await;
-    lender.counters.request(None, own.head.status(), clock::precise_ns() - started);
+    let duration_ns = clock::precise_ns() - started;
+    lender.counters.request(None, own.head.status(), duration_ns);
+    let sent_bytes = std::mem::take(&mut session.output.written_bytes);
+    lender.counters.sent_bytes.add(sent_bytes);
+    lender.counters.received_bytes.add(std::mem::take(&mut session.input.read_bytes));
+    local.records.add(&Line {
+        shard: lender.outbox.shard,
+        peer: &session.peer,
+        head: None,
+        route: None,
+        status: own.head.status(),
+        sent_bytes,
+        duration_ns,
+    });
 }
 
 /// Closes so that the last answer arrives: our end first, then what the client still sends is read and forgotten, for a

@@ -6,6 +6,7 @@ use crate::fault::Fault;
 use crate::link::Answered;
 use crate::local::Local;
 use crate::policy::{self, Admission};
+use crate::record;
 use crate::reply::Own;
 use crate::respond::{self, Ask, Rules};
 use crate::route::{self, Matched, Memo};
@@ -41,14 +42,14 @@ pub struct Session {
     pub memo: Memo,
 }
 
-struct Exchange<'c> {
-    local: &'c Local,
-    tables: &'c Tables,
+struct Exchange<'t, 'c> {
+    local: &'t Local,
+    tables: &'t Tables,
     head: &'c mut RequestHead,
     output: &'c mut Output,
     peer: &'c Peer,
     memo: &'c mut Memo,
-    route: Option<&'c Arc<Route>>,
+    route: Option<&'t Arc<Route>>,
     run: Option<Run>,
     /// The modules have the head; otherwise it is in `head`.
     is_lent: bool,
@@ -58,7 +59,7 @@ struct Exchange<'c> {
     is_read: bool,
 }
 
-async fn serve<'x, 'c: 'x>(x: &mut Exchange<'c>, input: &'x mut Input) -> Result<Reply<'x>, Trouble> {
+async fn serve<'x, 't: 'x>(x: &mut Exchange<'t, '_>, input: &'x mut Input) -> Result<Reply<'x>, Trouble> {
     if let Admission::Redirect(url) = policy::admit(x.tables, x.head, x.peer.is_secure)? {
         return Ok(Reply::Own(redirect(&url), false));
     }
@@ -108,7 +109,22 @@ pub async fn run(local: &Local, line: &mut Session) -> bool {
         // The request's buffers are kept for the next one.
         *x.head = lent.request;
     }
-    local.lender.counters.request(x.route.map(|route| &**route), status, clock::precise_ns() - started);
+    let (route, duration_ns) = (x.route.map(|route| &**route), clock::precise_ns() - started);
+    let (sent_bytes, read_bytes) = (take(&mut output.written_bytes), take(&mut input.read_bytes));
+    let counters = &local.lender.counters;
+    counters.request(route, status, duration_ns);
+    counters.sent_bytes.add(sent_bytes);
+    counters.received_bytes.add(read_bytes);
+    let shard = local.lender.outbox.shard;
+    local.records.add(&record::Line {
+        shard,
+        peer,
+        head: Some(head),
+        route,
+        status,
+        sent_bytes,
+        duration_ns,
+    });
     is_kept
 }
 
@@ -119,7 +135,7 @@ fn redirect(url: &str) -> Own {
     own
 }
 
-impl<'c> Exchange<'c> {
+impl<'t> Exchange<'t, '_> {
     fn source<'a>(
         &'a mut self,
         input: &'a mut Input,
@@ -202,7 +218,7 @@ impl<'c> Exchange<'c> {
         input: &'x mut Input,
     ) -> Result<Answered<'x>, Trouble>
     where
-        'c: 'x,
+        't: 'x,
     {
         let Some(service) = &matched.route.service else { return Err(Fault::NothingToCall.into()) };
         let local = self.local;
@@ -308,7 +324,7 @@ impl<'c> Exchange<'c> {
         }
     }
 
-    fn rules(&self, is_ours: bool) -> Rules<'c> {
+    fn rules(&self, is_ours: bool) -> Rules<'t> {
         let service = self.route.and_then(|route| route.service.as_ref());
         Rules {
             settings: self.tables.settings(),

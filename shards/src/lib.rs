@@ -16,6 +16,7 @@ mod link;
 mod local;
 mod outbox;
 mod policy;
+mod record;
 mod reply;
 mod respond;
 mod route;

@@ -2,6 +2,7 @@
 //! seen by another thread.
 
 use crate::limits::Limits;
+use crate::record::Records;
 use crate::script::{Lender, Names, Scripts};
 use crate::tables::Current;
 use crate::upstream::Upstreams;
@@ -22,6 +23,8 @@ pub struct Local {
     pub scripts: Scripts,
     /// Names resolved for modules.
     pub names: Names,
+    /// Access records.
+    pub records: Records,
     /// No more requests on connections that are open: the shard drains.
     pub is_draining: Cell<bool>,
     /// Requests numbered so far.

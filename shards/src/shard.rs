@@ -5,6 +5,7 @@ use crate::install::{self, Mailbox};
 use crate::limits::Limits;
 use crate::local::Local;
 use crate::outbox::Outbox;
+use crate::record::Records;
 use crate::script::{Lender, Names, Scripts};
 use crate::tables::Current;
 use crate::upstream::Upstreams;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tidegate_mailbox::{QueueReader, QueueWriter, SlotReader};
 use tidegate_reactor::{Driver, Listener, RingOptions, WakeSource, race, run, sleep, spawn};
-use tidegate_snapshot::{DocumentReader, Snapshot, ToAdmin, ToShard};
+use tidegate_snapshot::{DocumentReader, RecordSink, Snapshot, ToAdmin, ToShard};
 
 /// Between two reports of what was counted.
 const REPORT_INTERVAL: Duration = Duration::from_millis(250);
@@ -50,6 +51,8 @@ pub struct ShardOptions {
     pub admin: QueueWriter<ToAdmin>,
     /// Documents.
     pub reader: Arc<dyn DocumentReader>,
+    /// Takes its access records, where somebody wants them.
+    pub records: Option<Box<dyn RecordSink>>,
     /// Called once it accepts connections, or with the reason why it does not.
     pub started: Box<dyn FnOnce(Result<(), String>) + Send>,
 }
@@ -120,6 +123,7 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
         lender,
         upstreams: Upstreams::default(),
         names: Names::default(),
+        records: Records::new(options.records),
         is_draining: Cell::new(false),
         serial: Cell::new(1),
     });
@@ -136,6 +140,7 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
     }
     local.upstreams.pool.close_idle(&local.lender.counters);
     send_report(&local);
+    local.records.flush();
     install::tell(&local, || ToAdmin::Drained { shard }).await;
 }
 
@@ -150,6 +155,7 @@ async fn report(local: Rc<Local>) {
     loop {
         sleep(REPORT_INTERVAL).await;
         send_report(&local);
+        local.records.flush();
         turn = turn.wrapping_add(1);
         if turn.is_multiple_of(REPORTS_PER_SWEEP) {
             local.upstreams.pool.sweep(&local.limits, &local.lender.counters);

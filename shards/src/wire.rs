@@ -12,6 +12,8 @@ pub struct Input {
     pub reader: Reader,
     /// Read and not used yet.
     pub buffer: Vec<u8>,
+    /// Bytes read since somebody took this number.
+    pub read_bytes: u64,
 }
 
 /// The writing side.
@@ -20,6 +22,8 @@ pub struct Output {
     pub writer: Writer,
     /// Goes out with the next [`Output::flush`].
     pub buffer: Vec<u8>,
+    /// Bytes written since somebody took this number.
+    pub written_bytes: u64,
 }
 
 /// Why a wire stopped.
@@ -34,7 +38,10 @@ pub enum Broken {
 /// Both sides of a socket.
 pub fn open(socket: Socket) -> (Input, Output) {
     let (reader, writer) = socket.split();
-    (Input { reader, buffer: Vec::new() }, Output { writer, buffer: Vec::new() })
+    (
+        Input { reader, buffer: Vec::new(), read_bytes: 0 },
+        Output { writer, buffer: Vec::new(), written_bytes: 0 },
+    )
 }
 
 impl Input {
@@ -42,7 +49,10 @@ impl Input {
     pub async fn fill(&mut self, room: usize) -> Result<usize, Broken> {
         match self.reader.read(&mut self.buffer, room).await {
             Ok(0) | Err(_) if self.reader.deadline().fired() => Err(Broken::Late),
-            Ok(read) => Ok(read),
+            Ok(read) => {
+                self.read_bytes += read as u64;
+                Ok(read)
+            }
             Err(_) => Err(Broken::Closed),
         }
     }
@@ -77,9 +87,11 @@ impl Output {
     /// Writes the whole buffer, which is empty afterwards.
     pub async fn flush(&mut self, time: Duration) -> Result<(), Broken> {
         self.writer.deadline().arm(time, Cut::Both);
+        let length = self.buffer.len() as u64;
         let result = self.writer.write_all(&mut self.buffer).await;
         match result {
             Ok(()) => {
+                self.written_bytes += length;
                 self.writer.deadline().disarm();
                 Ok(())
             }

@@ -10,6 +10,7 @@ mod host_pattern;
 mod message;
 mod path_pattern;
 mod path_tree;
+mod records;
 mod report;
 mod route;
 mod settings;
@@ -20,6 +21,7 @@ pub use host_pattern::{HostPattern, PatternError};
 pub use message::{Event, EventLevel, ToAdmin, ToShard};
 pub use path_pattern::{PathPattern, PathPatternError, Piece};
 pub use path_tree::{Found, MAX_PARAMS, Match, MethodSet, Params, PathTree};
+pub use records::RecordSink;
 pub use report::{LATENCY_BOUNDS_US, RouteReport, ScriptReport, ShardReport, ShardTotals, StatusClass};
 pub use route::{
     Endpoint, ModuleCode, ModuleLimits, Namespace, Revision, Route, Script, ScriptFunctions, Service,

@@ -259,6 +259,19 @@ fn documents_need_no_new_snapshot() {
 }
 
 #[test]
+fn a_new_name_is_resolved_before_the_write_is_answered() {
+    let plane = open(|_| {});
+    let service = json!({"name": "s", "namespace": "default", "urls": ["http://localhost:9"]});
+    assert_eq!(call(plane.address, "PUT", "/api/v1/service", &service).0, 201);
+    assert_eq!(call(plane.address, "PUT", "/api/v1/route", &route("r", "/r")).0, 201);
+    let snapshot = plane.handle.snapshot();
+    let namespace = snapshot.namespace_for("any.host").expect("namespace");
+    let Found::Match(found) = namespace.routes.find(b"/r", &http::Method::GET) else { panic!("no route") };
+    let endpoints = &found.value.service.as_ref().expect("service").endpoints;
+    assert!(endpoints[0].addresses.iter().any(|address| address.ip().is_loopback() && address.port() == 9));
+}
+
+#[test]
 fn names_of_modules_are_resolved() {
     let plane = open(|_| {});
     let mut shard = shards(&plane, 1).remove(0);

@@ -58,7 +58,7 @@ fn a_whole_file_of_version_1() {
         "max_connections=1000",
         "shards=2",
         "upstream_idle_per_address=32",
-        "upstream_idle_timeout=1m30s",
+        "upstream_idle_timeout=90000ms",
     ];
     assert_eq!(tuning, expected);
     let items: Vec<String> = file.proxy.init.items.iter().map(|item| format!("{item:?}")).collect();
@@ -113,7 +113,7 @@ fn what_keys_mean() {
         (
             "proxy: {client_transport: {idle_conn_timeout_ms: 1500}}",
             |f| f.tuning.values().cloned().collect(),
-            "1.5s",
+            "1500ms",
         ),
         (
             "{proxy: {client_transport: {max_idle_conns: 9}}, tidegate: {upstream_idle_total: 7}}",

@@ -3,7 +3,6 @@
 
 use super::file::ProxyConfig;
 use super::section::Section;
-use crate::resource::Timespan;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ const COUNTS: [(&str, &str); 4] = [
     ("max_idle_conns", "upstream_idle_total"),
     ("max_idle_conns_per_host", "upstream_idle_per_address"),
     ("max_conns_per_host", "upstream_max_per_address"),
-    ("max_response_header_bytes", "response_head_bytes"),
+    ("max_response_header_bytes", "max_response_head_bytes"),
 ];
 
 /// Keys that nothing here acts on, with what does instead.
@@ -44,7 +43,7 @@ pub(super) fn read(mut section: Section<'_>, proxy: &mut ProxyConfig, tuning: &m
     let idle = section.duration("idle_conn_timeout");
     let idle_ms = section.number::<u32>("idle_conn_timeout_ms").map(|ms| Duration::from_millis(ms.into()));
     if let Some(idle) = idle.or(idle_ms).filter(|idle| !idle.is_zero()) {
-        tuning.insert("upstream_idle_timeout".into(), Timespan(idle).to_string());
+        tuning.insert("upstream_idle_timeout".into(), format!("{}ms", idle.as_millis().max(1)));
     }
     if section.flag("disable_keep_alives") == Some(true) {
         tuning.insert("upstream_idle_per_address".into(), "0".into());

@@ -1,5 +1,5 @@
-//! TCP sockets with owned buffers. A socket is split into a reader and a writer that work at the same time and share
-//! one deadline. Reads append to a `Vec`, so that nothing is copied to make room.
+//! TCP sockets with owned buffers. A socket is split into a reader and a writer that work at the same time, each
+//! with a deadline of its own. Reads append to a `Vec`, so that nothing is copied to make room.
 
 use crate::deadline::{Cut, Deadline};
 use monoio::buf::SliceMut;
@@ -25,8 +25,10 @@ pub struct SocketOptions {
 }
 
 struct Shared {
-    // Dropped first: the wheel must forget the descriptor before it is closed.
-    deadline: Deadline,
+    // Dropped first: the wheel must forget the descriptor before it is closed. Two, because a body that goes up and one
+    // that comes down at the same time would disarm each other's.
+    reading: Deadline,
+    writing: Deadline,
     fd: RawFd,
     stream: UnsafeCell<TcpStream>,
 }
@@ -112,7 +114,14 @@ pub enum ConnectError {
 impl Socket {
     pub(crate) fn new(stream: TcpStream) -> Self {
         let fd = stream.as_raw_fd();
-        Self { shared: Rc::new(Shared { deadline: Deadline::new(fd), fd, stream: UnsafeCell::new(stream) }) }
+        Self {
+            shared: Rc::new(Shared {
+                reading: Deadline::new(fd),
+                writing: Deadline::new(fd),
+                fd,
+                stream: UnsafeCell::new(stream),
+            }),
+        }
     }
 
     /// Into halves that can work at the same time.
@@ -195,9 +204,9 @@ impl Reader {
         self.early.is_some()
     }
 
-    /// The socket's deadline.
+    /// The deadline of reading.
     pub fn deadline(&self) -> &Deadline {
-        &self.shared.deadline
+        &self.shared.reading
     }
 
     /// Whether two halves belong to one socket.
@@ -236,9 +245,14 @@ impl Writer {
         }
     }
 
-    /// The socket's deadline.
+    /// The deadline of writing.
     pub fn deadline(&self) -> &Deadline {
-        &self.shared.deadline
+        &self.shared.writing
+    }
+
+    /// The deadline of the other half, for whoever has written and waits for an answer.
+    pub fn reading_deadline(&self) -> &Deadline {
+        &self.shared.reading
     }
 }
 
@@ -265,10 +279,10 @@ pub async fn connect(
     let std = unsafe { std::net::TcpStream::from_raw_fd(raw.into_raw_fd()) };
     let socket = Socket::new(TcpStream::from_std(std).map_err(refused)?);
     let stream = socket.shared.stream();
-    socket.shared.deadline.arm(timeout, Cut::Both);
+    socket.shared.writing.arm(timeout, Cut::Both);
     let ready = stream.writable(false).await;
-    let late = socket.shared.deadline.fired();
-    socket.shared.deadline.disarm();
+    let late = socket.shared.writing.fired();
+    socket.shared.writing.disarm();
     if late {
         return Err(ConnectError::TimedOut);
     }

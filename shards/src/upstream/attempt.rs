@@ -15,7 +15,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 use tidegate_codec::{BodyFraming, RequestHead, ResponseHead, Version, encode};
-use tidegate_reactor::Cut;
+use tidegate_reactor::{Cut, clock};
 use tidegate_snapshot::Endpoint;
 
 /// Interim responses that one request may get.
@@ -35,7 +35,8 @@ pub(super) struct Attempt<'a, 'x> {
     pub(super) call: &'a Call<'a>,
     pub(super) endpoint: &'a Endpoint,
     pub(super) fresh: bool,
-    pub(super) left: Duration,
+    /// When the response's head must be here, on the coarse clock.
+    pub(super) deadline_ms: u64,
     pub(super) head: &'a RequestHead,
     pub(super) peer: &'a Peer,
     pub(super) limits: &'x Limits,
@@ -43,6 +44,10 @@ pub(super) struct Attempt<'a, 'x> {
 }
 
 impl<'x> Attempt<'_, 'x> {
+    fn left(&self) -> Duration {
+        Duration::from_millis(self.deadline_ms.saturating_sub(clock::coarse_ms()))
+    }
+
     pub(super) async fn run(
         self,
         address: Option<SocketAddr>,
@@ -51,10 +56,11 @@ impl<'x> Attempt<'_, 'x> {
     ) -> Result<Answered<'x>, Failed<'x>> {
         let unsent = |fault, input| Failed { fault, is_sent: false, was_reused: false, input: Some(input) };
         let Some(address) = address else { return Err(unsent(Fault::Unresolved, input)) };
-        if self.left.is_zero() {
+        let left = self.left();
+        if left.is_zero() {
             return Err(unsent(Fault::RequestTimeout, input));
         }
-        let timeout = self.call.service.connect_timeout.min(self.left);
+        let timeout = self.call.service.connect_timeout.min(left);
         let pool = &self.upstreams.pool;
         let link = match pool.checkout(address, self.fresh, timeout, self.limits, self.counters).await {
             Ok(link) => link,
@@ -106,12 +112,12 @@ impl<'x> Attempt<'_, 'x> {
             up.buffer.extend_from_slice(bytes);
             up.buffer.extend_from_slice(&input.buffer[..arrived]);
             result = up
-                .flush(self.left.min(self.limits.write_timeout))
+                .flush(self.left().min(self.limits.write_timeout))
                 .await
                 .map_err(|broken| BodyFault::Write(broken).of_request());
         }
         if result.is_ok() {
-            link.input.reader.deadline().arm(self.left, Cut::Both);
+            link.input.reader.deadline().arm(self.left(), Cut::Both);
             let Link { input: down, head, .. } = &mut *link;
             result = read_head(down, head, self.head, self.limits, output, &mut is_answered).await;
         }
@@ -169,7 +175,7 @@ impl<'x> Attempt<'_, 'x> {
                         return Poll::Ready(Err(fault.of_request()));
                     }
                     // Also after a failed write: an upstream that stops reading may have answered already.
-                    done.output.writer.deadline().arm(left, Cut::Both);
+                    done.output.writer.reading_deadline().arm(left, Cut::Both);
                     uploaded = Some(done);
                 }
                 read.as_mut().poll(context)

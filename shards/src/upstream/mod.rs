@@ -19,7 +19,6 @@ use attempt::Attempt;
 use http::Method;
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
-use std::time::Duration;
 use tidegate_codec::RequestHead;
 use tidegate_reactor::{clock, sleep};
 use tidegate_snapshot::{Endpoint, ForwardedRule, Route, Service};
@@ -120,12 +119,11 @@ impl Upstreams {
         let mut input = Some(input);
         let (mut tries, mut fresh) = (0u32, false);
         loop {
-            let left = Duration::from_millis(deadline_ms.saturating_sub(clock::coarse_ms()));
             let (endpoint, address) = Self::choose(call, first + tries as usize);
             // Every path that comes round again has put the input back.
             let Some(lent) = input.take() else { return Err(Fault::ClientClosed) };
             let attempt =
-                Attempt { upstreams: self, call, endpoint, fresh, left, head, peer, limits, counters };
+                Attempt { upstreams: self, call, endpoint, fresh, deadline_ms, head, peer, limits, counters };
             let failed = match attempt.run(address, lent, output).await {
                 Ok(answered) => return Ok(answered),
                 Err(failed) => failed,
@@ -138,10 +136,10 @@ impl Upstreams {
                 }
                 return Err(failed.fault);
             }
-            counters.upstream_retries.add(1);
             if failed.was_reused && !fresh {
                 // The upstream closed a kept connection: no failure of the service. Once more, on a fresh one.
                 fresh = true;
+                counters.upstream_retries.add(1);
                 continue;
             }
             counters.upstream_error(call.route);
@@ -158,6 +156,7 @@ impl Upstreams {
                 // Boxed, as all rare waits: every connection has room for its largest future.
                 Box::pin(sleep(service.retry_wait)).await;
             }
+            counters.upstream_retries.add(1);
         }
     }
 }

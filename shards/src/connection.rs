@@ -126,6 +126,9 @@ async fn refuse(local: &Local, session: &mut Session, fault: Fault) {
 /// Closes so that the last answer arrives: our end first, then what the client still sends is read and forgotten, for a
 /// while. Closing at once would reset the connection and might take the answer with it (RFC 9112 section 9.6).
 async fn linger(local: &Local, mut session: Session) {
+    if session.output.is_cut {
+        return;
+    }
     if session.output.writer.finish().await.is_err() {
         return;
     }

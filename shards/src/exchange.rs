@@ -94,7 +94,7 @@ pub async fn run(local: &Local, line: &mut Session) -> bool {
     };
     // A proxied response may still hold the input for its upload, so it is sent first.
     let outcome = match serve(&mut x, input).await {
-        Ok(Reply::Proxied(answered)) => Ok(x.send_proxied(answered).await),
+        Ok(Reply::Proxied(answered)) => x.send_proxied(answered).await.map_err(Err),
         Ok(Reply::Own(own, is_upstreams)) => Err(Ok((own, is_upstreams))),
         Err(trouble) => Err(Err(trouble)),
     };
@@ -356,16 +356,19 @@ impl<'t> Exchange<'t, '_> {
         (own.head.status(), ask.is_kept && sent.is_clean)
     }
 
-    async fn send_proxied(&mut self, answered: Answered<'_>) -> (u16, bool) {
+    async fn send_proxied(&mut self, answered: Answered<'_>) -> Result<(u16, bool), Trouble> {
         let status = answered.link.head.status();
         let ask = self.ask(self.is_read);
         let rules = self.rules(false);
         let sent = respond::send_proxied(answered, &ask, &rules, self.output, &self.local.limits).await;
+        if let (Some(fault), true) = (sent.fault, sent.is_unsent) {
+            return Err(fault.into());
+        }
         self.note(sent.fault);
         if let Some(link) = sent.reusable {
             self.local.upstreams.pool.give_back(link, &self.local.limits, &self.local.lender.counters);
         }
-        (status, ask.is_kept && sent.is_clean && self.is_read)
+        Ok((status, ask.is_kept && sent.is_clean && self.is_read))
     }
 
     /// `errorHandler`, or what the fault's status says.

@@ -25,8 +25,10 @@ pub struct Sent {
     pub reusable: Option<Box<Link>>,
     /// Whether the client's connection can carry another exchange, as far as the response goes.
     pub is_clean: bool,
-    /// What went wrong after the head had left, when it was too late for another answer.
+    /// What went wrong.
     pub fault: Option<Fault>,
+    /// It went wrong before a byte of the response had left: there can still be another answer.
+    pub is_unsent: bool,
 }
 
 /// Sends a response of our own.
@@ -38,7 +40,7 @@ pub async fn send_own(own: &Own, ask: &Ask, rules: &Rules<'_>, output: &mut Outp
     }
     let result = output.flush(limits.write_timeout).await;
     let fault = result.err().map(|broken| BodyFault::Write(broken).of_response());
-    Sent { reusable: None, is_clean: fault.is_none(), fault }
+    Sent { reusable: None, is_clean: fault.is_none(), fault, is_unsent: false }
 }
 
 /// Sends the upstream's response, and what is left of the request's body up at the same time.
@@ -61,27 +63,39 @@ pub async fn send_proxied(
     let out = if framing == Framing::Chunked { OutFraming::Chunked } else { OutFraming::Plain };
     let mut body = Body::new(incoming, u64::MAX);
     let mut returned = None;
+    let before = output.written_bytes;
     let result = {
         let mut down = pin!(body.relay(&mut link.input, output, out, limits));
         poll_fn(|context| {
             if let Some(up) = &mut pump
                 && let Poll::Ready(Uploaded { output, result }) = up.as_mut().poll(context)
             {
-                is_uploaded = result.is_ok();
-                returned = result.is_ok().then_some(output);
                 pump = None;
+                match result {
+                    Ok(()) => {
+                        is_uploaded = true;
+                        returned = Some(output);
+                    }
+                    // The upstream has answered and reads no more; its answer counts.
+                    Err(BodyFault::Write(_)) => {}
+                    // The upstream would wait for the end of a request that nobody can end.
+                    Err(fault) => return Poll::Ready(Err(fault.of_request())),
+                }
             }
-            down.as_mut().poll(context)
+            down.as_mut().poll(context).map_err(BodyFault::of_response)
         })
         .await
     };
     if returned.is_some() {
         link.output = returned;
     }
-    let fault = result.err().map(BodyFault::of_response);
-    if fault.is_some() {
-        // The client must not take a cut body for a whole one.
-        output.writer.reset_on_close();
+    let fault = result.err();
+    // A head that still stands in the buffer can be taken back.
+    let is_unsent = fault.is_some() && output.written_bytes == before && !output.buffer.is_empty();
+    if is_unsent {
+        output.buffer.clear();
+    } else if fault.is_some() {
+        output.cut();
     }
     let is_reusable =
         fault.is_none() && is_uploaded && link.head.keep_alive() && incoming != BodyFraming::UntilClose;
@@ -89,5 +103,6 @@ pub async fn send_proxied(
         reusable: is_reusable.then_some(link),
         is_clean: fault.is_none() && framing != Framing::UntilClose,
         fault,
+        is_unsent,
     }
 }

@@ -4,6 +4,7 @@
 use crate::fault::Fault;
 use std::net::SocketAddr;
 use std::time::Duration;
+use tidegate_codec::Version;
 use tidegate_reactor::{Cut, Reader, Socket, Writer};
 
 /// The reading side.
@@ -24,6 +25,8 @@ pub struct Output {
     pub buffer: Vec<u8>,
     /// Bytes written since somebody took this number.
     pub written_bytes: u64,
+    /// What was begun cannot be ended: closing resets, and nothing more may be said, not even an end.
+    pub is_cut: bool,
 }
 
 /// Why a wire stopped.
@@ -40,7 +43,7 @@ pub fn open(socket: Socket) -> (Input, Output) {
     let (reader, writer) = socket.split();
     (
         Input { reader, buffer: Vec::new(), read_bytes: 0 },
-        Output { writer, buffer: Vec::new(), written_bytes: 0 },
+        Output { writer, buffer: Vec::new(), written_bytes: 0, is_cut: false },
     )
 }
 
@@ -84,6 +87,13 @@ impl Input {
 }
 
 impl Output {
+    /// Makes closing a reset, so that the peer cannot take what it has for a whole message: to a client of HTTP/1.0 an
+    /// orderly end would be the end of the body.
+    pub fn cut(&mut self) {
+        self.is_cut = true;
+        self.writer.reset_on_close();
+    }
+
     /// Writes the whole buffer, which is empty afterwards.
     pub async fn flush(&mut self, time: Duration) -> Result<(), Broken> {
         self.writer.deadline().arm(time, Cut::Both);
@@ -108,6 +118,14 @@ impl Broken {
             Self::Closed => Fault::ClientClosed,
             Self::Late => Fault::BodyTimeout,
         }
+    }
+}
+
+/// What `Via` says: the version in which a message was received, and who received it (RFC 9110 section 7.6.3).
+pub fn via(received: Version) -> &'static [u8] {
+    match received {
+        Version::Http10 => b"1.0 tidegate",
+        Version::Http11 => b"1.1 tidegate",
     }
 }
 

@@ -1,6 +1,7 @@
 //! Writing a response's head: the upstream's (or a module's) fields in their order and case, without what belongs to one
 //! connection, and the framing that the body will really have.
 
+use crate::wire::via;
 use std::cell::Cell;
 use tidegate_codec::{FieldKind, ResponseHead, Version, encode};
 use tidegate_reactor::clock;
@@ -99,7 +100,7 @@ pub(super) fn write(out: &mut Vec<u8>, head: &ResponseHead, framing: Framing, as
         }
     }
     if !rules.is_hidden && !rules.is_ours {
-        encode::field(out, b"Via", b"1.1 tidegate");
+        encode::field(out, b"Via", via(head.version()));
     }
     if !ask.is_kept || framing == Framing::UntilClose {
         encode::field(out, b"Connection", b"close");

@@ -2,6 +2,7 @@
 //! belongs to the client's connection and with what says where the request came from.
 
 use crate::wire::Peer;
+use crate::wire::via;
 use tidegate_codec::{BodyFraming, FieldKind, RequestHead, encode};
 use tidegate_snapshot::{Endpoint, ForwardedRule, Route, Service};
 
@@ -156,6 +157,6 @@ pub fn write_head(out: &mut Vec<u8>, head: &RequestHead, peer: &Peer, facts: &Fa
     }
     forwarded(out, facts.forwarded, head, peer);
     // RFC 9110 section 7.6.3: a gateway names itself in what it sends inbound.
-    encode::field(out, b"Via", b"1.1 tidegate");
+    encode::field(out, b"Via", via(head.version()));
     encode::end_of_head(out);
 }

@@ -25,7 +25,13 @@ pub fn admit(tables: &Tables, head: &RequestHead, is_secure: bool) -> Result<Adm
     if !settings.allowed_domains.is_empty() && !any(&settings.allowed_domains, head.host()) {
         return Err(Fault::HostForbidden);
     }
-    if !is_secure && !settings.redirect_https.is_empty() && any(&settings.redirect_https, head.host()) {
+    // CONNECT and `OPTIONS *` have no URL of their own to come again at; they are refused behind this.
+    let has_path = head.path().first() == Some(&b'/');
+    if !is_secure
+        && has_path
+        && !settings.redirect_https.is_empty()
+        && any(&settings.redirect_https, head.host())
+    {
         return Ok(Admission::Redirect(https_url(head, settings.https_port)));
     }
     Ok(Admission::Admitted)

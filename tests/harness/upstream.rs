@@ -6,7 +6,7 @@ use super::client::until;
 use super::message::{Head, Message, Stream, Trouble};
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -17,6 +17,7 @@ struct Record {
     cuts: Mutex<Vec<String>>,
     sockets: Mutex<Vec<TcpStream>>,
     ends: Mutex<usize>,
+    marks: AtomicUsize,
     is_over: AtomicBool,
 }
 
@@ -123,6 +124,11 @@ impl Upstream {
         *self.record.ends.lock().expect("a lock")
     }
 
+    /// How often a behaviour has marked that it came so far.
+    pub fn marks(&self) -> usize {
+        self.record.marks.load(Ordering::Acquire)
+    }
+
     /// Waits for so many requests.
     pub fn wait_requests(&self, count: usize) {
         until(&format!("{count} requests upstream"), || self.requests().len() >= count);
@@ -217,6 +223,11 @@ impl Visit {
                 Err(_) => return None,
             }
         }
+    }
+
+    /// Tells the test that the behaviour came so far.
+    pub fn mark(&self) {
+        self.record.marks.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Closes with a reset, so that the gateway sees an error and not an end.

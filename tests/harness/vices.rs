@@ -61,6 +61,7 @@ pub fn speaks_unasked() -> Upstream {
         visit.write(ok(request.target()))?;
         // Its own write, so that the gateway may have put the connection back already.
         visit.write(ok("poison"))?;
+        visit.mark();
         visit.request().map(drop)
     })
 }

@@ -33,8 +33,7 @@ pub struct Local {
 
 impl Local {
     /// The next exchange's id: unique on this node for as long as the process lives.
-    pub fn next_id(&self) -> String {
-        let serial = self.serial.replace(self.serial.get() + 1);
-        format!("{:x}-{serial:x}", self.lender.outbox.shard)
+    pub fn next_id(&self) -> (u16, u64) {
+        (self.lender.outbox.shard, self.serial.replace(self.serial.get() + 1))
     }
 }

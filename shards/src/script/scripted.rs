@@ -6,6 +6,7 @@ use super::slot::BodySlot;
 use crate::reply::Own;
 use crate::wire::Peer;
 use std::cell::{Ref, RefCell, RefMut};
+use std::net::IpAddr;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,15 +33,15 @@ pub struct Lent {
     /// Path parameters, decoded.
     pub params: Vec<(String, String)>,
     /// The client's address.
-    pub address: Box<str>,
+    pub address: IpAddr,
     /// Its scheme.
     pub scheme: &'static str,
     /// The route.
     pub route: Arc<Route>,
     /// Its namespace.
     pub namespace: Arc<Namespace>,
-    /// The exchange's id.
-    pub id: String,
+    /// The exchange's id: shard and serial number.
+    pub id: (u16, u64),
 }
 
 /// The module's view of one exchange.
@@ -134,7 +135,7 @@ impl Lent {
         peer: &Peer,
         route: &Arc<Route>,
         namespace: &Arc<Namespace>,
-        id: String,
+        id: (u16, u64),
     ) -> Self {
         let path = request.path();
         let params =
@@ -148,7 +149,7 @@ impl Lent {
             is_ended: false,
             is_host_chosen: false,
             is_path_chosen: false,
-            address: peer.text.clone(),
+            address: peer.address.ip(),
             scheme: peer.scheme(),
             route: route.clone(),
             namespace: namespace.clone(),
@@ -199,7 +200,7 @@ impl Lent {
 
 impl Exchange for Scripted {
     fn id(&self) -> String {
-        self.read().map(|lent| lent.id.clone()).unwrap_or_default()
+        self.read().map(|lent| format!("{:x}-{:x}", lent.id.0, lent.id.1)).unwrap_or_default()
     }
 
     fn describe(&self, what: Described) -> Option<Rc<str>> {
@@ -270,7 +271,7 @@ impl Exchange for Scripted {
             RequestPart::Path => text(lent.request.path()),
             RequestPart::Query => text(lent.request.query().unwrap_or_default()),
             RequestPart::Host => text(lent.request.authority()),
-            RequestPart::RemoteAddress => lent.address.to_string(),
+            RequestPart::RemoteAddress => lent.address.to_canonical().to_string(),
             RequestPart::Protocol => match lent.request.version() {
                 Version::Http10 => "HTTP/1.0".into(),
                 Version::Http11 => "HTTP/1.1".into(),

@@ -128,7 +128,11 @@ impl BodySlot {
 
     /// The exchange is over.
     pub fn close(&self) {
-        self.fulfil(Err("the request is over".into()));
+        if self.is_wanted() {
+            self.fulfil(Err("the request is over".into()));
+        } else {
+            self.state.take();
+        }
         self.written.take();
     }
 }

@@ -1,5 +1,6 @@
 //! Other people's requests, good and bad: the corpora of llhttp, defparam's smuggler and h2o's fuzzer.
 //! They lie beside the repository; where they are not, a test says so and passes.
+#![allow(clippy::disallowed_methods, reason = "a test reads its corpus")]
 
 #[allow(unreachable_pub)] // The fuzzer uses it, too.
 mod stream;

@@ -170,6 +170,11 @@ impl Stream {
         taken
     }
 
+    /// Takes what was read and not used.
+    pub fn take_rest(&mut self) -> Vec<u8> {
+        self.take(self.rest().len())
+    }
+
     /// Up to and with the first occurrence of `end`.
     fn take_through(&mut self, end: &[u8]) -> Result<Vec<u8>, Trouble> {
         let mut seen = 0;

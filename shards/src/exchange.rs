@@ -141,9 +141,14 @@ impl<'t> Exchange<'t, '_> {
         input: &'a mut Input,
         framing: BodyFraming,
     ) -> (&'a mut Option<Run>, Source<'a>) {
+        // The modules may have the head.
+        let expects_continue = match &self.run {
+            Some(run) if self.is_lent => run.lent().request.expects_continue(),
+            _ => self.head.expects_continue(),
+        };
         let source = Source {
             input,
-            go_on: self.head.expects_continue().then_some(&mut *self.output),
+            go_on: expects_continue.then_some(&mut *self.output),
             framing,
             allowance: self.route.map_or(0, |route| route.max_body_bytes),
             limits: &self.local.limits,
@@ -170,7 +175,6 @@ impl<'t> Exchange<'t, '_> {
     ) -> Result<Option<String>, Trouble> {
         let Some(script) = &matched.route.script else { return Ok(None) };
         let framing = self.head.body();
-        let expects_continue = self.head.expects_continue();
         let lent = Lent::new(
             take(self.head),
             matched.params(),
@@ -191,9 +195,6 @@ impl<'t> Exchange<'t, '_> {
             }
         }
         let (run, mut source) = self.source(input, framing);
-        if !expects_continue {
-            source.go_on = None;
-        }
         match run {
             Some(run) => run.before(matched.route.service.is_some(), &mut source).await,
             None => Ok(None),

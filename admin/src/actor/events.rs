@@ -80,8 +80,30 @@ impl EventLog {
     }
 }
 
+/// One event, one line: a module's error text may hold whatever a client sent, and must not be able to end the line,
+/// to colour a terminal or to turn the direction of the text (the class of CVE-2021-42574).
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for part in text.lines().map(str::trim).filter(|part| !part.is_empty()) {
+        if !line.is_empty() {
+            line.push_str(" | ");
+        }
+        for c in part.chars() {
+            let turns =
+                matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
+            if c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}') {
+                line.extend(c.escape_default());
+            } else {
+                line.push(c);
+            }
+        }
+    }
+    line
+}
+
 fn write(event: &Event) {
     let Event { shard, level, what, route, module, client, text } = event;
+    let text = one_line(text);
     let (route, module) = (route.as_deref(), module.as_deref());
     let client = client.map(tracing::field::display);
     // The macro wants its level when it is compiled.
@@ -105,6 +127,21 @@ mod tests {
     fn event(what: &'static str, module: Option<&str>, level: EventLevel) -> Event {
         let module = module.map(Into::into);
         Event { shard: 0, level, what, route: None, module, client: None, text: String::new() }
+    }
+
+    #[test]
+    fn an_event_is_one_line() {
+        for (text, expected) in [
+            (
+                "Error: no\n    at f (a.ts:1:2)\n    at g (a.ts:3:4)\n",
+                "Error: no | at f (a.ts:1:2) | at g (a.ts:3:4)",
+            ),
+            ("a\r\n2026 INFO forged", "a | 2026 INFO forged"),
+            ("\u{1b}[31mred\u{202e}", "\\u{1b}[31mred\\u{202e}"),
+            ("", ""),
+        ] {
+            assert_eq!(one_line(text), expected);
+        }
     }
 
     #[test]

@@ -143,6 +143,11 @@ impl Scripts {
     }
 }
 
+/// What a module is told of a body that it may not have.
+fn too_large(cap: u64) -> String {
+    format!("the body is larger than the {cap} bytes a module may collect")
+}
+
 /// A body on the wire that a module may want collected.
 pub struct Source<'a> {
     /// Where it comes from.
@@ -247,12 +252,15 @@ impl Run {
             .await;
             match step {
                 Some(answer) => return answer.map_err(Trouble::from),
+                // Known before a byte was read: the body stays on the wire, and goes on if the module does not mind.
+                None if matches!(source.framing, BodyFraming::Length(length) if length > cap) => {
+                    slot.fulfil(Err(too_large(cap)));
+                }
                 None => match source.collect(cap, slot).await {
                     Ok(body) => slot.fulfil(Ok(body)),
                     Err(BodyFault::TooLarge) => {
-                        slot.fulfil(Err(format!(
-                            "the body is larger than the {cap} bytes a module may collect"
-                        )));
+                        slot.set_broken();
+                        slot.fulfil(Err(too_large(cap)));
                     }
                     Err(fault) if slot.is_of_upstream() => return Err(fault.of_response().into()),
                     Err(fault) => return Err(fault.of_request().into()),
@@ -278,6 +286,9 @@ impl Run {
         if self.lease.has(Function::RequestModifier) {
             self.drive(Function::RequestModifier, None, &slot, source).await?;
         }
+        if has_service && slot.is_broken() {
+            return Err(Fault::BodyTooLarge.into());
+        }
         Ok(chosen)
     }
 
@@ -299,7 +310,14 @@ impl Run {
         self.refuse_request_body();
         let slot = self.view.upstream_body.clone();
         slot.set_of_upstream();
-        self.drive(Function::ResponseModifier, None, &slot, source).await.map(drop)
+        self.drive(Function::ResponseModifier, None, &slot, source).await?;
+        if slot.is_broken() {
+            // The module went on without it; the client must not get a body that lost its beginning.
+            let (cause, message) = (Cause::Memory, too_large(self.body_cap));
+            Err(Failure { cause, message, stack: String::new() }.into())
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether a module looks at responses.

@@ -27,6 +27,7 @@ pub struct BodySlot {
     written: RefCell<Option<Rc<[u8]>>>,
     trailers: RefCell<Vec<(Vec<u8>, Vec<u8>)>>,
     is_of_upstream: Cell<bool>,
+    is_broken: Cell<bool>,
 }
 
 /// What became of a body.
@@ -65,6 +66,16 @@ impl BodySlot {
     /// Whether it is the upstream's body.
     pub fn is_of_upstream(&self) -> bool {
         self.is_of_upstream.get()
+    }
+
+    /// Bytes of the body were taken off the wire and are lost: nobody can send it any more.
+    pub fn set_broken(&self) {
+        self.is_broken.set(true);
+    }
+
+    /// Whether what would go on is a body that lost bytes, and that no module replaced.
+    pub fn is_broken(&self) -> bool {
+        self.is_broken.get() && self.written.borrow().is_none()
     }
 
     /// Whether a module waits for the body.

@@ -244,6 +244,8 @@ impl<'t> Exchange<'t, '_> {
                 Outcome::Collected(bytes) | Outcome::Written(bytes) => RequestBody::Whole(bytes.to_vec()),
             };
         }
+        // A context that nothing more is asked of is free for the next request, and still warm.
+        drop(self.run.take_if(|run| !run.has_more()).map(Run::close));
         if matches!(body, RequestBody::Stream) && !self.has_arrived(input) {
             self.is_touched = true;
         }

@@ -320,6 +320,11 @@ impl Run {
         }
     }
 
+    /// Whether anything is left to call once the request has gone upstream.
+    pub fn has_more(&self) -> bool {
+        self.lease.has(Function::ResponseModifier) || self.lease.has(Function::ErrorHandler)
+    }
+
     /// Whether a module looks at responses.
     pub fn modifies_response(&self) -> bool {
         self.lease.has(Function::ResponseModifier)

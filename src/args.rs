@@ -79,6 +79,9 @@ pub struct Serve {
     /// Serve the admin API without authentication on an address that others can reach
     #[arg(long)]
     pub insecure_admin: bool,
+    /// Host names under which the admin API is called, besides addresses and localhost; others are refused
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub admin_host_names: Vec<String>,
     /// Once ready, write the process id and the ports to this file as JSON
     #[arg(long, value_name = "FILE")]
     pub ports_file: Option<PathBuf>,

@@ -253,6 +253,7 @@ fn start_admin(plan: &mut Plan, inbox: tidegate_admin::Inbox) -> Result<AdminHan
         allow_list: std::mem::take(&mut file.admin.allow_list),
         x_forwarded_for_depth: file.admin.x_forwarded_for_depth,
         watch_only: file.admin.watch_only,
+        host_names: args.admin_host_names.clone(),
         metrics: !file.disable_metrics,
         proxy: file.proxy.settings.clone(),
         module_limits: ModuleLimits {

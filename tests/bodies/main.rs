@@ -83,10 +83,7 @@ fn flat(name: &str, gateway: &Gateway, size: u64, transfer: impl FnOnce()) {
     transfer();
     let (after, peak) = (gateway.memory_kib("VmRSS"), gateway.memory_kib("VmHWM"));
     let speed = size as f64 / f64::from(1 << 20) / from.elapsed().as_secs_f64();
-    println!(
-        "{name}: {} MiB at {speed:.0} MiB/s, RSS {before} -> {after} KiB, peak {peak} KiB",
-        size() >> 20
-    );
+    println!("{name}: {} MiB at {speed:.0} MiB/s, RSS {before} -> {after} KiB, peak {peak} KiB", size >> 20);
     assert!(peak <= before + MOST_GROWTH_KIB, "{name}: memory grew from {before} to {peak} KiB");
 }
 

@@ -175,6 +175,12 @@ impl Stream {
         self.take(self.rest().len())
     }
 
+    /// Gives the buffer's memory back; what was read must have been used.
+    pub fn forget_buffer(&mut self) {
+        assert!(self.rest().is_empty());
+        (self.buffer, self.used) = (Vec::new(), 0);
+    }
+
     /// Up to and with the first occurrence of `end`.
     fn take_through(&mut self, end: &[u8]) -> Result<Vec<u8>, Trouble> {
         let mut seen = 0;

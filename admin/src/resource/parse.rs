@@ -102,6 +102,10 @@ fn typed<R: Resource>(mut value: Value) -> Result<Parsed, Vec<Invalid>> {
     let mut faults = Vec::new();
     normalise::normalise(R::KIND, object, &mut faults);
     faults.extend(fault::faults_of(validator(R::KIND), &value, ""));
+    if !faults.is_empty() {
+        also_check::<R>(value, &mut faults);
+        return Err(faults);
+    }
     match serde_json::from_value::<R>(value) {
         Ok(mut resource) => {
             resource.check(&mut faults);
@@ -113,11 +117,26 @@ fn typed<R: Resource>(mut value: Value) -> Result<Parsed, Vec<Invalid>> {
             }
         }
         // serde's own message may repeat the value.
-        Err(_) if faults.is_empty() => {
+        Err(_) => {
             let why = format!("cannot be read as a {}: numbers must be whole and in range", R::KIND.name());
             faults.push(Invalid::new("", why));
         }
-        Err(_) => {}
     }
     Err(faults)
+}
+
+/// Runs the resource's own checks on what is left without the fields that are wrong in form already, so that whoever
+/// mends those does not meet the next faults only then.
+fn also_check<R: Resource>(mut value: Value, faults: &mut Vec<Invalid>) {
+    let field_of = |at: &str| at.split(['.', '[']).next().unwrap_or_default().to_owned();
+    let wrong: Vec<String> = faults.iter().map(|fault| field_of(&fault.at)).collect();
+    if let Some(object) = value.as_object_mut() {
+        object.retain(|name, _| !wrong.contains(name));
+    }
+    // Without a required field there is nothing to check.
+    if let Ok(resource) = serde_json::from_value::<R>(value) {
+        let mut more = Vec::new();
+        resource.check(&mut more);
+        faults.extend(more.into_iter().filter(|fault| !wrong.contains(&field_of(&fault.at))));
+    }
 }

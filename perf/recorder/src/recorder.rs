@@ -45,6 +45,20 @@ pub(crate) struct Recorder {
     lost: Option<io::Error>,
 }
 
+/// Whether this process may make a ring at all. glommio does not ask: where seccomp or an old kernel refuses, it panics
+/// with a guess about the kernel's age, on everybody's error stream.
+fn has_io_uring() -> bool {
+    // SAFETY: a zeroed io_uring_params (120 bytes, plain integers) is valid, and the kernel writes within it.
+    unsafe {
+        let mut params = [0u64; 15];
+        let ring = libc::syscall(libc::SYS_io_uring_setup, 1, params.as_mut_ptr());
+        if ring >= 0 {
+            libc::close(ring as i32);
+        }
+        ring >= 0
+    }
+}
+
 impl Recorder {
     pub(crate) fn new(
         options: &RecorderOptions,
@@ -88,6 +102,9 @@ impl Recorder {
 
     /// `None`: no io_uring, or no direct I/O in this folder; nothing was taken yet.
     fn live_direct(&mut self) -> Option<io::Result<()>> {
+        if !has_io_uring() {
+            return None;
+        }
         // The default ring and buffers would not fit into the usual 8 MiB of lockable memory.
         let executor =
             LocalExecutorBuilder::new(Placement::Unbound).io_memory(1 << 20).ring_depth(128).make().ok()?;

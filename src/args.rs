@@ -165,10 +165,10 @@ pub struct Serve {
     pub shutdown_delay: Duration,
 
     /// Idle connections kept per upstream address and shard
-    #[arg(long, value_name = "N", default_value_t = 256, help_heading = "Upstreams")]
+    #[arg(long, value_name = "N", default_value_t = 1024, help_heading = "Upstreams")]
     pub upstream_idle_per_address: usize,
     /// Idle upstream connections kept per shard
-    #[arg(long, value_name = "N", default_value_t = 2048, help_heading = "Upstreams")]
+    #[arg(long, value_name = "N", default_value_t = 4096, help_heading = "Upstreams")]
     pub upstream_idle_total: usize,
     /// How long an upstream connection is kept idle
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, help_heading = "Upstreams")]

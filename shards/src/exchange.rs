@@ -12,7 +12,7 @@ use crate::respond::{self, Ask, Rules};
 use crate::route::{self, Matched, Memo};
 use crate::script::{Lent, Outcome, Run, Source, Trouble};
 use crate::tables::Tables;
-use crate::upstream::{Call, Line, RequestBody};
+use crate::upstream::{self, Call, Line, RequestBody};
 use crate::wire::{Input, Output, Peer};
 use std::mem::take;
 use std::sync::Arc;
@@ -246,8 +246,9 @@ impl<'t> Exchange<'t, '_> {
         }
         // A context that nothing more is asked of is free for the next request, and still warm.
         drop(self.run.take_if(|run| !run.has_more()).map(Run::close));
-        if matches!(body, RequestBody::Stream) && !self.has_arrived(input) {
-            self.is_touched = true;
+        if matches!(body, RequestBody::Stream) {
+            upstream::gather(self.head, input, &local.limits).await?;
+            self.is_touched |= !self.has_arrived(input);
         }
         let call = Call {
             route: matched.route,

@@ -148,7 +148,7 @@ fn both_bodies_of_one_exchange_have_their_own_time(runtime: &str) {
     let gateway =
         Gateway::start(runtime, &Config::new().serve("a", upstream.url()), &["--body-timeout", "400ms"]);
     let mut client = gateway.connect();
-    client.send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nb");
+    client.send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\nb");
     assert_eq!(client.head().status(), 200);
     let from = Instant::now();
     while matches!(client.stream.fill(), Ok(true)) {}

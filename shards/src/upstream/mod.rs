@@ -17,9 +17,9 @@ use crate::link::Answered;
 use crate::wire::{Input, Output, Peer};
 use attempt::Attempt;
 use http::Method;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::net::SocketAddr;
-use tidegate_codec::RequestHead;
+use tidegate_codec::{BodyFraming, RequestHead};
 use tidegate_reactor::{clock, sleep};
 use tidegate_snapshot::{Endpoint, ForwardedRule, Route, Service};
 
@@ -64,8 +64,25 @@ pub struct Line<'x, 'o> {
 pub struct Upstreams {
     /// Connections.
     pub pool: Pool,
-    /// Round robin, by service slot.
-    turns: RefCell<Vec<Cell<u32>>>,
+    /// Where each service's choices stand, by slot.
+    turns: RefCell<Vec<Turn>>,
+}
+
+#[derive(Default, Clone, Copy)]
+struct Turn {
+    /// Counts calls: round robin over endpoints.
+    endpoint: usize,
+    /// Counts addresses that could not be connected to.
+    address: usize,
+}
+
+impl Call<'_> {
+    fn endpoints(&self) -> &[Endpoint] {
+        match &self.chosen {
+            Some(endpoint) => std::slice::from_ref(endpoint),
+            None => &self.service.endpoints,
+        }
+    }
 }
 
 /// Methods whose repetition means the same as one (RFC 9110 section 9.2.2).
@@ -76,28 +93,44 @@ fn is_idempotent(method: &Method) -> bool {
     )
 }
 
+/// Reads a body of moderate, known length to its end before anything is sent: it leaves with its head in one send and
+/// can be sent again. A client that waits to be asked is not waited for.
+pub async fn gather(head: &RequestHead, input: &mut Input, limits: &Limits) -> Result<(), Fault> {
+    let BodyFraming::Length(length) = head.body() else { return Ok(()) };
+    if length > limits.relay_buffer_bytes as u64 || head.expects_continue() {
+        return Ok(());
+    }
+    let length = length as usize;
+    while input.buffer.len() < length {
+        let missing = length - input.buffer.len();
+        match input.fill_within(missing, limits.body_timeout).await {
+            Ok(0) => return Err(Fault::ClientClosed),
+            Ok(_) => {}
+            Err(broken) => return Err(broken.by_client()),
+        }
+    }
+    Ok(())
+}
+
 impl Upstreams {
-    fn turn(&self, slot: u32) -> u32 {
+    fn turn<T>(&self, slot: u32, use_turn: impl FnOnce(&mut Turn) -> T) -> T {
         let mut turns = self.turns.borrow_mut();
         let at = slot as usize;
         if at >= turns.len() {
-            turns.resize_with(at + 1, Cell::default);
+            turns.resize_with(at + 1, Turn::default);
         }
-        let turn = turns[at].get();
-        turns[at].set(turn.wrapping_add(1));
-        turn
+        use_turn(&mut turns[at])
     }
 
-    /// The n-th choice of a call: endpoints in turn, and the addresses of each in turn.
-    fn choose<'a>(call: &'a Call<'_>, turn: usize) -> (&'a Endpoint, Option<SocketAddr>) {
-        let endpoints = match &call.chosen {
-            Some(endpoint) => std::slice::from_ref(endpoint),
-            None => &call.service.endpoints[..],
-        };
-        let endpoint = &endpoints[turn % endpoints.len()];
+    /// The choice of an attempt: endpoints in turn; of an endpoint's addresses the one that worked last, and the next
+    /// ones after it.
+    fn choose<'a>(call: &'a Call<'_>, first: &Turn, tries: usize) -> (&'a Endpoint, Option<SocketAddr>) {
+        let endpoints = call.endpoints();
+        let endpoint = &endpoints[first.endpoint.wrapping_add(tries) % endpoints.len()];
+        let round = first.address.wrapping_add(tries / endpoints.len());
         let address = match endpoint.addresses.len() {
             0 => None,
-            count => Some(endpoint.addresses[(turn / endpoints.len()) % count]),
+            count => Some(endpoint.addresses[round % count]),
         };
         (endpoint, address)
     }
@@ -112,14 +145,22 @@ impl Upstreams {
         counters: &Counters,
     ) -> Result<Answered<'x>, Fault> {
         let service = call.service;
-        let endpoints = if call.chosen.is_some() { 1 } else { service.endpoints.len() };
-        let first = if endpoints > 1 { self.turn(service.slot) as usize } else { 0 };
+        let endpoints = call.endpoints();
+        let alternatives: usize = endpoints.iter().map(|endpoint| endpoint.addresses.len().max(1)).sum();
+        let first = match alternatives {
+            1 => Turn::default(),
+            _ => self.turn(service.slot, |turn| {
+                let first = *turn;
+                turn.endpoint = turn.endpoint.wrapping_add(1);
+                first
+            }),
+        };
         let deadline_ms = clock::coarse_ms() + service.request_timeout.as_millis() as u64;
         let Line { input, output, peer } = line;
         let mut input = Some(input);
         let (mut tries, mut fresh) = (0u32, false);
         loop {
-            let (endpoint, address) = Self::choose(call, first + tries as usize);
+            let (endpoint, address) = Self::choose(call, &first, tries as usize);
             // Every path that comes round again has put the input back.
             let Some(lent) = input.take() else { return Err(Fault::ClientClosed) };
             let attempt =
@@ -148,8 +189,13 @@ impl Upstreams {
             }
             tries += 1;
             fresh = true;
-            // Another endpoint is asked at once; one that failed already gets time to recover.
-            if (tries as usize).is_multiple_of(endpoints) {
+            if matches!(failed.fault, Fault::ConnectFailed | Fault::ConnectTimeout)
+                && endpoint.addresses.len() > 1
+            {
+                self.turn(service.slot, |turn| turn.address = turn.address.wrapping_add(1));
+            }
+            // Another endpoint or address is asked at once; one that failed already gets time to recover.
+            if (tries as usize).is_multiple_of(alternatives) {
                 if clock::coarse_ms() + service.retry_wait.as_millis() as u64 >= deadline_ms {
                     return Err(failed.fault);
                 }

@@ -12,7 +12,7 @@ fn each(visit: &mut Visit, answer: impl Fn(&str) -> String) -> Option<()> {
 
 /// No vice: answers everything with the target it was asked for.
 pub fn answers_well() -> Upstream {
-    Upstream::new(|visit| each(visit, |target| ok(target)))
+    Upstream::new(|visit| each(visit, ok))
 }
 
 /// Answers one request on each connection and closes it without having said so.

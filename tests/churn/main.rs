@@ -125,7 +125,7 @@ impl Writer {
                 self.write("PUT", "/api/v1/service", &json!({ "name": name, "urls": [url] }));
                 let route = json!({ "name": name, "paths": [path], "methods": ["GET"], "service": name });
                 self.write("PUT", "/api/v1/route", &route);
-                self.sees(&path, 200, if n / 5 % 2 == 0 { "left" } else { "right" });
+                self.sees(&path, 200, if (n / 5).is_multiple_of(2) { "left" } else { "right" });
             }
             2 => {
                 self.write("PUT", "/api/v1/module", &module("versions", &version(n)));
@@ -150,7 +150,7 @@ impl Writer {
                 let route =
                     json!({ "name": "flips", "paths": ["/flips"], "methods": ["GET"], "service": "flips" });
                 self.write("PUT", "/api/v1/route", &route);
-                self.sees("/flips", 200, if n / 5 % 2 == 0 { "left" } else { "right" });
+                self.sees("/flips", 200, if (n / 5).is_multiple_of(2) { "left" } else { "right" });
             }
         }
     }

@@ -1,6 +1,8 @@
 //! Requests on their way up: bodies of both framings, pipelining, `Expect`, methods and forms of the target.
 
-use super::harness::{Config, Gateway, Message, Stream, Trouble, Upstream, answers_well, chunked, ok};
+use super::harness::{
+    Config, Gateway, Message, Stream, Trouble, Upstream, answers_well, chunked, ok, refuses_connections,
+};
 use crate::on_both_runtimes;
 use std::net::TcpListener;
 
@@ -159,11 +161,8 @@ fn expectations(runtime: &str) {
 }
 
 fn continue_is_said_only_when_the_upstream_is_there(runtime: &str) {
-    // A port that is bound and does not listen refuses connections, and nobody else can take it meanwhile.
-    let nobody = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = nobody.local_addr().expect("an address");
-    drop(nobody);
-    let gateway = Gateway::start(runtime, &Config::new().serve("a", format!("http://{address}")), &[]);
+    let nobody = refuses_connections();
+    let gateway = Gateway::start(runtime, &Config::new().serve("a", nobody.url()), &[]);
     let mut client = gateway.connect();
     client.send("POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
     let head = client.head();

@@ -1,6 +1,8 @@
 //! Upstreams named for their vice: what a gateway meets behind it and must survive without harming the next request.
 
 use super::upstream::{Upstream, Visit, ok};
+use socket2::{Domain, Socket, Type};
+use std::net::{Ipv4Addr, SocketAddr};
 
 fn each(visit: &mut Visit, answer: impl Fn(&str) -> String) -> Option<()> {
     loop {
@@ -98,4 +100,22 @@ pub fn says_and_stays(bytes: &'static str) -> Upstream {
             visit.write(bytes)?;
         }
     })
+}
+
+/// A port that is taken and where nobody listens: connections are refused, and no other test can come to listen there.
+pub struct Dead(Socket);
+
+/// An upstream that is not there.
+pub fn refuses_connections() -> Dead {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("a port");
+    Dead(socket)
+}
+
+impl Dead {
+    /// `http://address`.
+    pub fn url(&self) -> String {
+        let address = self.0.local_addr().ok().and_then(|address| address.as_socket());
+        format!("http://{}", address.expect("an address"))
+    }
 }

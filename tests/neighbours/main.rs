@@ -4,9 +4,10 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
-use harness::{Client, Config, Gateway, Upstream, answers_well, never_answers, ok, until};
+use harness::{
+    Client, Config, Gateway, Upstream, answers_well, never_answers, ok, refuses_connections, until,
+};
 use serde_json::json;
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -70,14 +71,14 @@ fn neighbours(runtime: &str) {
         Some(())
     });
     let echo = Upstream::answering(|request| ok(&request.text()));
-    let dead = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let dead = refuses_connections();
     let more = json!({"retries": 3, "retryTimeout": "50ms", "requestTimeout": "2s"});
     let config = Config::new()
         .serve("healthy", healthy.url())
         .serve("silent", silent.url())
         .serve("endless", endless.url())
         .serve("echo", echo.url())
-        .serve_with("dead", &[format!("http://{dead}")], more);
+        .serve_with("dead", &[dead.url()], more);
     let gateway = Gateway::start(runtime, &config, &[]);
     p99(&gateway);
     let before = p99(&gateway);

@@ -2,7 +2,7 @@
 
 use super::harness::{
     Config, Gateway, Message, Upstream, answers_well, closes_at_reuse, closes_kept_connection,
-    closes_without_an_answer, ok, until,
+    closes_without_an_answer, ok, refuses_connections, until,
 };
 use crate::on_both_runtimes;
 use serde_json::json;
@@ -22,12 +22,6 @@ on_both_runtimes!(
 
 const POST: &str = "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab";
 const GET: &str = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
-
-/// An address where nobody listens.
-fn dead() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    format!("http://{}", listener.local_addr().expect("an address"))
-}
 
 fn a_connection_closed_while_idle_is_noticed(runtime: &str) {
     let upstream = closes_kept_connection();
@@ -76,7 +70,8 @@ fn a_connection_closed_at_its_reuse_is_replaced_for_what_may_be_repeated(runtime
 
 fn the_next_endpoint_is_asked_at_once(runtime: &str) {
     let upstream = answers_well();
-    let urls = [dead(), upstream.url(), dead()];
+    let dead = [refuses_connections(), refuses_connections()];
+    let urls = [dead[0].url(), upstream.url(), dead[1].url()];
     // A pause that no test could miss.
     let more = json!({"retries": 3, "retryTimeout": "15s"});
     let gateway = Gateway::start(runtime, &Config::new().serve_with("a", &urls, more), &[]);
@@ -93,14 +88,19 @@ fn the_next_endpoint_is_asked_at_once(runtime: &str) {
 }
 
 fn retries_wait_and_never_pass_the_deadline(runtime: &str) {
+    let dead = refuses_connections();
     let config = Config::new()
-        .serve_with("a", &[dead()], json!({"retries": 2, "retryTimeout": "150ms", "requestTimeout": "10s"}))
+        .serve_with(
+            "a",
+            &[dead.url()],
+            json!({"retries": 2, "retryTimeout": "150ms", "requestTimeout": "10s"}),
+        )
         .serve_with(
             "b",
-            &[dead()],
+            &[dead.url()],
             json!({"retries": 100, "retryTimeout": "100ms", "requestTimeout": "500ms"}),
         )
-        .serve_with("c", &[dead()], json!({"retries": 0, "retryTimeout": "10s"}));
+        .serve_with("c", &[dead.url()], json!({"retries": 0, "retryTimeout": "10s"}));
     let gateway = Gateway::start(runtime, &config, &[]);
     let timed = |path: &str| {
         let from = Instant::now();
@@ -156,7 +156,8 @@ fn endpoints_take_turns(runtime: &str) {
 }
 
 fn a_dead_upstream_is_a_502(runtime: &str) {
-    let config = Config::new().serve("a", dead()).serve("b", "http://name.invalid:1".into());
+    let dead = refuses_connections();
+    let config = Config::new().serve("a", dead.url()).serve("b", "http://name.invalid:1".into());
     let gateway = Gateway::start(runtime, &config, &[]);
     let mut client = gateway.connect();
     for path in ["/a", "/b"] {

@@ -1,5 +1,6 @@
 //! One shard with routes to one upstream and no admin plane, for profiling the data plane alone:
 //! `one_shard LISTEN UPSTREAM [io_uring|epoll] [ROUTES] [CPU]`. Ends with the process.
+#![allow(clippy::disallowed_methods, reason = "the main thread is no shard")]
 
 use std::net::TcpListener;
 use std::sync::Arc;

@@ -52,7 +52,12 @@ mod tests {
     fn a_full_queue_hands_the_message_back() {
         let woken = Arc::new(AtomicUsize::new(0));
         let seen = woken.clone();
-        let (writer, mut reader) = queue(2, Arc::new(move || drop(seen.fetch_add(1, Ordering::Relaxed))));
+        let (writer, mut reader) = queue(
+            2,
+            Arc::new(move || {
+                seen.fetch_add(1, Ordering::Relaxed);
+            }),
+        );
         assert_eq!(writer.send(1), Ok(()));
         assert_eq!(writer.clone().send(2), Ok(()));
         assert_eq!(writer.send(3), Err(3));

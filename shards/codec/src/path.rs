@@ -42,7 +42,7 @@ static CLASS: [u8; 256] = {
 /// # Errors
 /// The path does not begin with `/`; control characters, space, `?` or `#`; a `%` without two digits; `%00`; a backslash, raw or
 /// encoded; a `.` or `..` segment, raw or encoded, with or without `;parameters`, also where an encoded slash bounds it; bytes from
-/// 0x80 up that are not UTF-8. `out` may have grown then.
+/// 0x80 up that are not UTF-8, and encoded ones that are overlong. `out` may have grown then.
 pub fn canonical_path(raw: &[u8], out: &mut Vec<u8>) -> Result<PathFlags, Malformed> {
     match scan(raw)? {
         Scan::Canonical(flags) => {
@@ -102,6 +102,7 @@ pub(crate) fn rewrite(raw: &[u8], mut flags: PathFlags, out: &mut Vec<u8>) -> Re
             0 => return Err(Malformed::PathNul),
             b'\\' => return Err(Malformed::PathBackslash),
             b @ (b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~') => out.push(b),
+            b if is_overlong(b, tail) => return Err(Malformed::PathUtf8),
             b => {
                 flags.encoded_slash |= b == b'/';
                 out.extend_from_slice(&[b'%', high.to_ascii_uppercase(), low.to_ascii_uppercase()]);
@@ -113,6 +114,16 @@ pub(crate) fn rewrite(raw: &[u8], mut flags: PathFlags, out: &mut Vec<u8>) -> Re
         return Err(Malformed::PathDotSegment);
     }
     Ok(flags)
+}
+
+/// Whether an encoded byte and what follows it spell a character in more bytes than it needs (RFC 3629 section 3): a lenient
+/// reader takes `%C0%AF` for a slash. Other bytes that are no UTF-8 stay: old encodings are in use.
+fn is_overlong(lead: u8, tail: &[u8]) -> bool {
+    let [b'%', next, _, ..] = tail else { return false };
+    matches!(
+        (lead, next),
+        (0xc0 | 0xc1, b'8' | b'9' | b'a' | b'b' | b'A' | b'B') | (0xe0, b'8' | b'9') | (0xf0, b'8')
+    )
 }
 
 /// Looks for `.` and `..` between slashes, raw or encoded. Parameters do not count, since servers that know them (`/..;/`) take
@@ -225,6 +236,12 @@ mod tests {
             check(dots, Malformed::PathDotSegment);
         }
         assert_eq!(canonical(b"/\xc0\xae"), Err(Malformed::PathUtf8));
+        for overlong in ["/%c0%af", "/a%C1%81", "/%e0%80%af", "/%E0%9f%bf", "/%f0%8f%bf%bf"] {
+            assert_eq!(canonical(overlong.as_bytes()), Err(Malformed::PathUtf8), "{overlong}");
+        }
+        for fine in ["/%C3%A4", "/%E0%A4%85", "/%F0%9F%99%82", "/caf%E9", "/%C0", "/%C0x"] {
+            assert!(canonical(fine.as_bytes()).is_ok(), "{fine}");
+        }
         assert_eq!(canonical(b"/%61\xff"), Err(Malformed::PathUtf8));
     }
 

@@ -31,3 +31,13 @@ impl Listener {
         Ok((Socket::new(stream), peer))
     }
 }
+
+impl Drop for Listener {
+    /// Stops listening at once. The driver closes the descriptor in a later turn, which never comes on a shard that ends
+    /// now: the kernel would go on taking connections that nobody serves for as long as another shard drains. Whoever
+    /// shares listening sockets with another process must not do it like this.
+    fn drop(&mut self) {
+        // SAFETY: the descriptor is open for as long as `inner` lives.
+        unsafe { libc::shutdown(self.inner.as_raw_fd(), libc::SHUT_RDWR) };
+    }
+}

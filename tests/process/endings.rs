@@ -43,6 +43,17 @@ fn with_one_in_flight(flags: &[(&str, &str)]) -> (Node, Gate, Upstream, Client) 
     (node, gate, upstream, client)
 }
 
+/// Sockets of this host that listen on a port. Looking makes no connection, which could help a late close along.
+fn listening(port: u16) -> usize {
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("the kernel's table");
+    let (port, listen) = (format!(":{port:04X}"), "0A");
+    let is_one = |line: &&str| {
+        let mut words = line.split_whitespace().skip(1);
+        words.next().is_some_and(|local| local.ends_with(&port)) && words.nth(1) == Some(listen)
+    };
+    table.lines().filter(is_one).count()
+}
+
 fn accepts(port: u16) -> bool {
     TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
@@ -59,7 +70,10 @@ fn readiness_goes_first_then_listeners_and_requests_finish() {
     until("/readyz says no", || node.admin("GET", "/readyz", &Value::Null).status() == 503);
     assert!(accepts(node.proxy), "it still serves while load balancers look");
     assert!(asked.elapsed() < Duration::from_millis(600), "readiness went down before the listeners");
-    until("the proxy's listeners are closed", || !accepts(node.proxy));
+    assert_eq!(listening(node.proxy), 2, "one for each shard");
+    // Also that of the shard which has nothing left to do and is gone before the other.
+    until("the proxy's listeners are closed", || listening(node.proxy) == 0);
+    assert!(!accepts(node.proxy));
     assert!(asked.elapsed() >= Duration::from_millis(590), "the delay was kept: {:?}", asked.elapsed());
     kept.must_end();
     assert!(node.is_running(), "a request is under way");

@@ -6,10 +6,12 @@ mod harness;
 #[path = "../operator/mod.rs"]
 mod operator;
 
-use operator::node::{Node, Plan, module};
+use operator::node::{BINARY, Node, Plan, module};
 use operator::{Json as _, Says as _, free_port};
 use serde_json::{Value, json};
+use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 fn source(name: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tools/quickstart").join(name);
@@ -46,6 +48,7 @@ fn the_quick_start() {
     let form: &[(&str, &str)] = &[("Content-Type", "application/x-www-form-urlencoded")];
     let made = gateway.client().say("POST", "/s", form, br#"{"url":"https://example.com/long"}"#);
     assert_eq!(made.status(), 201, "{made:?}");
+    assert_eq!(made.json()["id"].as_str().map(str::len), Some(8));
     let short = made.json()["short"].as_str().expect("a path").to_owned();
     let followed = gateway.get(&short);
     assert_eq!((followed.status(), followed.get("location")), (307, Some("https://example.com/long")));
@@ -59,6 +62,21 @@ fn the_quick_start() {
     let changed = source("shout.ts").replace("hello from TypeScript", "good evening");
     gateway.put("/api/v1/module", module("shout", &changed));
     assert_eq!(open.get("/echo/").get("x-greeting"), Some("good evening"));
+    // As README says it: sed's output into the client.
+    let mut client = Command::new(BINARY)
+        .args(["module", "create", "name=shout", "payload@=/dev/stdin"])
+        .env("TIDEGATE_ADMIN_API", format!("http://127.0.0.1:{}", gateway.admin))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the client starts");
+    let goodbye = source("shout.ts").replace("hello", "goodbye");
+    client.stdin.take().expect("piped").write_all(goodbye.as_bytes()).expect("read");
+    assert!(client.wait().expect("it ends").success());
+    assert_eq!(open.get("/echo/hello").get("x-greeting"), Some("goodbye from TypeScript"));
+    let link = gateway.client().say("POST", "/s", form, br#"{"url":"https://example.com/"}"#).json();
+    assert_eq!(link["short"], "/s/DxFdsGK3", "README names this link");
+    assert_eq!(gateway.get("/s/DxFdsGK3").get("location"), Some("https://example.com/"));
 
     // The links are private: the admin API does not list them.
     let listed = gateway.admin("GET", "/api/v1/document?collection=links", &Value::Null);

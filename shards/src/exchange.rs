@@ -65,7 +65,8 @@ async fn serve<'x, 't: 'x>(x: &mut Exchange<'t, '_>, input: &'x mut Input) -> Re
     }
     let matched = route::find(x.tables, x.head, x.memo)?;
     x.route = Some(matched.route);
-    let chosen = x.admit_body().and(Ok(x.on_request(&matched, input).await?))?;
+    x.admit_body()?;
+    let chosen = x.on_request(&matched, input).await?;
     if matched.route.service.is_none() {
         return x.handle(input).await;
     }
@@ -73,11 +74,11 @@ async fn serve<'x, 't: 'x>(x: &mut Exchange<'t, '_>, input: &'x mut Input) -> Re
     x.on_response(answered).await
 }
 
-/// Serves one request whose head is in `line`; answers whether the connection can carry another.
-pub async fn run(local: &Local, line: &mut Session) -> bool {
+/// Serves one request whose head is in `session`; answers whether the connection can carry another.
+pub async fn run(local: &Local, session: &mut Session) -> bool {
     let started = clock::precise_ns();
     let tables = local.current.pin();
-    let Session { head, input, output, peer, memo } = line;
+    let Session { head, input, output, peer, memo } = session;
     let is_bodiless = matches!(head.body(), BodyFraming::None | BodyFraming::Length(0));
     let mut x = Exchange {
         local,

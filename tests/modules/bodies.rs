@@ -197,3 +197,23 @@ fn a_body_over_the_cap_fails_its_request_and_frames_nothing_wrongly() {
         }
     }
 }
+
+#[test]
+fn no_module_runs_for_a_body_that_is_refused_by_its_length() {
+    let stage = Stage::new();
+    stage.alone(
+        "small",
+        "export function requestModifier(ctx: any) { console.log('ran for ' + ctx.request().method); }
+         export function requestHandler(ctx: any) { ctx.response().send('fine'); }",
+    );
+    let route = json!({ "name": "small", "paths": ["/small"], "methods": ["*"], "modules": ["small"], "maxBodyBytes": 10 });
+    stage.node.put("/api/v1/route", route);
+    let refused =
+        stage.node.client().ask("POST /small HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n01234567890");
+    assert_eq!(refused.status(), 413, "{refused:?}");
+    assert_eq!(stage.node.get("/small").status(), 200);
+    // Events keep their order: what ran before is in the log by then.
+    stage.node.wait_log(&["ran for GET"]);
+    let log = stage.node.log();
+    assert!(!log.contains("ran for POST"), "{log}");
+}

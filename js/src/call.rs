@@ -5,6 +5,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use rquickjs::promise::PromiseState;
 use rquickjs::{ArrayBuffer, Ctx, FromJs, Persistent, Promise, Value};
@@ -16,6 +17,7 @@ use crate::native::Text;
 use crate::operations::Settled;
 use crate::realm::{self, Realm};
 use crate::runtime::Runtime;
+use crate::tally::{CallClock, Outcome};
 
 /// A call of one of the five functions.
 pub struct Call<'a> {
@@ -23,6 +25,7 @@ pub struct Call<'a> {
     function: Function,
     error: ErrorInfo,
     spent_ns: u64,
+    clock: CallClock,
     state: State,
 }
 
@@ -40,7 +43,7 @@ enum Step {
 
 impl<'a> Call<'a> {
     pub(crate) fn new(lease: &'a mut Lease, function: Function, error: ErrorInfo) -> Call<'a> {
-        Call { lease, function, error, spent_ns: 0, state: State::Fresh }
+        Call { lease, function, error, spent_ns: 0, clock: CallClock::default(), state: State::Fresh }
     }
 
     fn begin(&mut self) -> Step {
@@ -57,25 +60,32 @@ impl<'a> Call<'a> {
         let (function, error) = (self.function, &self.error);
         realm.bridge.tripped.set(None);
         let limit = limit_ns(realm);
-        runtime.slice(&realm.context, &realm.bridge, limit, &mut self.spent_ns, false, |ctx| {
-            let returned = match function {
-                Function::ErrorHandler => {
-                    realm.invoke_error_handler(ctx, (&error.name, &error.message, &error.code))
+        runtime.slice(
+            &realm.context,
+            &realm.bridge,
+            limit,
+            (&mut self.spent_ns, &mut self.clock),
+            false,
+            |ctx| {
+                let returned = match function {
+                    Function::ErrorHandler => {
+                        realm.invoke_error_handler(ctx, (&error.name, &error.message, &error.code))
+                    }
+                    function => realm.invoke(ctx, function),
+                };
+                match returned.and_then(|value| adopted(ctx, realm, value)) {
+                    Ok(value) => match value.as_promise() {
+                        Some(promise) => settle_jobs(&runtime, ctx, realm, promise.clone()),
+                        None => finish(&runtime, ctx, answer(&value)),
+                    },
+                    Err(rquickjs::Error::Exception) => {
+                        let failure = runtime.thrown(ctx, ctx.catch(), &realm.bridge);
+                        finish(&runtime, ctx, Err(failure))
+                    }
+                    Err(e) => finish(&runtime, ctx, Err(realm::internal(e))),
                 }
-                function => realm.invoke(ctx, function),
-            };
-            match returned.and_then(|value| adopted(ctx, realm, value)) {
-                Ok(value) => match value.as_promise() {
-                    Some(promise) => settle_jobs(&runtime, ctx, realm, promise.clone()),
-                    None => finish(&runtime, ctx, answer(&value)),
-                },
-                Err(rquickjs::Error::Exception) => {
-                    let failure = runtime.thrown(ctx, ctx.catch(), &realm.bridge);
-                    finish(&runtime, ctx, Err(failure))
-                }
-                Err(e) => finish(&runtime, ctx, Err(realm::internal(e))),
-            }
-        })
+            },
+        )
     }
 
     /// Hands finished operations to the module and looks at its promise again.
@@ -83,23 +93,33 @@ impl<'a> Call<'a> {
         let runtime = self.lease.runtime().clone();
         let Some(realm) = self.lease.realm() else { return Step::Done(Err(realm::internal("no context"))) };
         let limit = limit_ns(realm);
-        runtime.slice(&realm.context, &realm.bridge, limit, &mut self.spent_ns, true, |ctx| {
-            for (id, settled) in done {
-                let handed = hand_over(ctx, realm, id, settled);
-                if matches!(handed, Err(rquickjs::Error::Exception)) {
-                    ctx.catch();
+        runtime.slice(
+            &realm.context,
+            &realm.bridge,
+            limit,
+            (&mut self.spent_ns, &mut self.clock),
+            true,
+            |ctx| {
+                for (id, settled) in done {
+                    let handed = hand_over(ctx, realm, id, settled);
+                    if matches!(handed, Err(rquickjs::Error::Exception)) {
+                        ctx.catch();
+                    }
+                    runtime.run_jobs(ctx);
                 }
-                runtime.run_jobs(ctx);
-            }
-            match promise.restore(ctx) {
-                Ok(promise) => settle_jobs(&runtime, ctx, realm, promise),
-                Err(e) => Step::Done(Err(realm::internal(e))),
-            }
-        })
+                match promise.restore(ctx) {
+                    Ok(promise) => settle_jobs(&runtime, ctx, realm, promise),
+                    Err(e) => Step::Done(Err(realm::internal(e))),
+                }
+            },
+        )
     }
 
     fn end(&mut self, result: Result<Answer, Failure>) -> Poll<Result<Answer, Failure>> {
         self.state = State::Done;
+        let outcome =
+            result.as_ref().map_or_else(|failure| Outcome::Failed(failure.cause), |_| Outcome::Done);
+        self.lease.runtime().count_end(self.function, outcome, &self.clock);
         if let Err(failure) = &result {
             self.lease.runtime().count_failure(failure.cause);
             if failure.cause.is_fatal()
@@ -150,6 +170,8 @@ impl Future for Call<'_> {
 impl Drop for Call<'_> {
     fn drop(&mut self) {
         if let State::Waiting(_) = self.state {
+            self.clock.slice(Instant::now(), 0, 0);
+            self.lease.runtime().count_end(self.function, Outcome::Cancelled, &self.clock);
             // Half of the module's code has run; nobody knows what its globals mean now.
             if let Some(realm) = self.lease.realm() {
                 realm.bridge.operations.borrow_mut().clear();

@@ -31,7 +31,18 @@ pub enum Cause {
 }
 
 impl Cause {
-    pub(crate) const COUNT: usize = 8;
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Cause; 8] = [
+        Cause::Thrown,
+        Cause::CpuTime,
+        Cause::Memory,
+        Cause::Stack,
+        Cause::Pending,
+        Cause::Timers,
+        Cause::Contexts,
+        Cause::Internal,
+    ];
+    pub(crate) const COUNT: usize = Cause::ALL.len();
 
     /// A word for logs and metrics.
     pub fn name(self) -> &'static str {

@@ -8,6 +8,17 @@ use std::time::Instant;
 /// slice. A stretch without a tick is at most 10,000 steps of the engine, or one builtin that cannot be interrupted.
 const UNSEEN_NS: u64 = 2_000_000;
 
+/// A slice that has ended.
+pub(crate) struct Slice {
+    pub(crate) began: Instant,
+    /// From its begin to its end.
+    pub(crate) wall_ns: u64,
+    /// CPU time, as well as it is known.
+    pub(crate) took_ns: u64,
+    /// What of it the call is charged.
+    pub(crate) charged_ns: u64,
+}
+
 /// Clock and deadline of the slice that runs now. One per runtime: only one slice runs at a time.
 pub(crate) struct Governor {
     limit_ns: Cell<u64>,
@@ -40,16 +51,17 @@ impl Governor {
         self.began.set(Instant::now());
     }
 
-    /// Ends the slice. Gives what it took by the clock, and what of it the call is charged.
-    pub(crate) fn end(&self) -> (u64, u64) {
-        let wall = self.wall_ns();
-        match self.seen.get() {
-            None => (wall, wall.min(UNSEEN_NS)),
+    /// Ends the slice.
+    pub(crate) fn end(&self) -> Slice {
+        let (began, wall_ns) = (self.began.get(), self.wall_ns());
+        let (took_ns, charged_ns) = match self.seen.get() {
+            None => (wall_ns, wall_ns.min(UNSEEN_NS)),
             Some((cpu, before)) => {
-                let used = wall.min(before + thread_cpu_ns().saturating_sub(cpu));
+                let used = wall_ns.min(before + thread_cpu_ns().saturating_sub(cpu));
                 (used, used)
             }
-        }
+        };
+        Slice { began, wall_ns, took_ns, charged_ns }
     }
 
     /// The engine asks, every 10,000 steps, whether to stop.
@@ -105,8 +117,7 @@ mod tests {
             assert!(start.elapsed() < Duration::from_secs(20));
         }
         assert!(g.fired());
-        let (_, charged) = g.end();
-        assert!(charged >= 5_000_000);
+        assert!(g.end().charged_ns >= 5_000_000);
         g.begin(5_000_000, 0, false);
         assert!(!g.fired());
     }

@@ -182,8 +182,15 @@ pub trait Host {
     fn random(&self, out: &mut [u8]);
     /// Resolves after `ms` milliseconds.
     fn sleep(&self, ms: u64) -> Pending<()>;
-    /// One line of console output, already formatted; `module` is the module's name.
+    /// One line of console output, already formatted; `module` is the name of the module that called the console, or
+    /// the entry's where that is not known.
     fn console(&self, module: &str, level: ConsoleLevel, text: &str);
+    /// A promise of the entry `module` was rejected and nobody handled it: one line, and its stack as in a `Failure`.
+    /// By default both are an error of the console.
+    fn unhandled(&self, module: &str, text: &str, stack: &str) {
+        let frames: String = stack.lines().flat_map(|frame| [" ", frame.trim()]).collect();
+        self.console(module, ConsoleLevel::Error, &format!("{text}{frames}"));
+    }
     /// Reads state; the answer is JSON text. Served from the local store without waiting.
     fn read_state(&self, read: StateRead) -> Result<String, Refused>;
     /// Writes state; resolves once the write is visible on this node. The answer is JSON text.

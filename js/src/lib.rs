@@ -15,6 +15,7 @@ mod failure;
 mod governor;
 mod graph;
 mod heap;
+mod histogram;
 mod host;
 mod lease;
 mod limits;
@@ -28,10 +29,12 @@ mod realm;
 mod runtime;
 mod specifier;
 mod stack;
+mod tally;
 
 pub use compile::compile;
 pub use failure::{Cause, ErrorInfo, Failure};
 pub use graph::check_graph;
+pub use histogram::Histogram;
 pub use host::{
     ConsoleLevel, Described, Exchange, Host, Pending, Refused, RequestPart, Side, StateRead, StateWrite,
 };
@@ -39,3 +42,4 @@ pub use lease::{Answer, Lease};
 pub use limits::{Limits, RuntimeStats};
 pub use module::{Compiled, Diagnostic, Function, Functions, Language, ModuleCode};
 pub use runtime::Runtime;
+pub use tally::{Calls, Outcome};

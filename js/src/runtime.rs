@@ -11,15 +11,16 @@ use crate::bridge::Bridge;
 use crate::failure::{Cause, Failure, read_thrown};
 use crate::governor::Governor;
 use crate::heap::{Gauge, Heap};
-use crate::host::{ConsoleLevel, Exchange, Host};
+use crate::host::{Exchange, Host};
 use crate::lease::Lease;
 use crate::limits::{Limits, RuntimeStats};
 use crate::loader::{Library, Shelf};
-use crate::module::{Functions, ModuleCode};
+use crate::module::{Function, Functions, ModuleCode};
 use crate::native;
 use crate::realm::{self, BootError, Realm};
 use crate::specifier::bare;
 use crate::stack::Maps;
+use crate::tally::{CallClock, Calls, Outcome, Tally};
 
 /// A promise that was rejected with nobody listening, and why.
 struct Rejection {
@@ -43,6 +44,7 @@ pub struct Runtime {
     /// Set while jobs are thrown away: what they reject is nobody's error.
     purging: Rc<Cell<bool>>,
     counters: Counters,
+    tally: Tally,
     // Last: everything above holds values of it.
     engine: rquickjs::Runtime,
 }
@@ -90,6 +92,7 @@ impl Runtime {
             gauge,
             purging,
             counters: Counters::default(),
+            tally: Tally::default(),
             engine,
         };
         let first = runtime.make_realm()?;
@@ -124,6 +127,17 @@ impl Runtime {
             cpu_ns: c.cpu_ns.get(),
             failures: std::array::from_fn(|i| c.failures[i].get()),
         }
+    }
+
+    /// Shows each function's calls that ended since the last time, and begins again. Functions without any are left
+    /// out.
+    pub fn take_calls(&self, each: &mut dyn FnMut(Function, &Calls)) {
+        self.tally.take(each);
+    }
+
+    /// Counts a call that ended.
+    pub(crate) fn count_end(&self, function: Function, outcome: Outcome, clock: &CallClock) {
+        self.tally.count(function, outcome, clock);
     }
 
     pub(crate) fn count_call(&self) {
@@ -169,8 +183,8 @@ impl Runtime {
             false => realm::internal(e),
         })?;
         let limit = u64::from(self.limits.boot_cpu_ms) * 1_000_000;
-        let mut spent = 0;
-        let realm = self.slice(&context, &bridge, limit, &mut spent, false, |ctx| {
+        let (mut spent, mut clock) = (0, CallClock::default());
+        let realm = self.slice(&context, &bridge, limit, (&mut spent, &mut clock), false, |ctx| {
             let run_jobs = || self.run_jobs(ctx);
             let booted = Realm::boot(ctx, &context, &bridge, &self.library, &run_jobs);
             let booted = booted.map_err(|e| match e {
@@ -194,13 +208,13 @@ impl Runtime {
     }
 
     /// Runs one slice of a call: the only way into the engine. Keeps the clock, the stack's bounds and the heap's
-    /// flag, and adds what it took to `spent_ns`.
+    /// flag, and adds what it took to what the call has spent and to its clock.
     pub(crate) fn slice<R>(
         &self,
         context: &rquickjs::Context,
         bridge: &Bridge,
         limit_ns: u64,
-        spent_ns: &mut u64,
+        (spent_ns, clock): (&mut u64, &mut CallClock),
         resumed: bool,
         run: impl FnOnce(&Ctx<'_>) -> R,
     ) -> R {
@@ -210,9 +224,10 @@ impl Runtime {
             realm::mark_stack(&ctx);
             run(&ctx)
         });
-        let (took, charged) = self.governor.end();
-        *spent_ns += charged;
-        bump(&self.counters.cpu_ns, took);
+        let slice = self.governor.end();
+        *spent_ns += slice.charged_ns;
+        clock.slice(slice.began, slice.wall_ns, slice.took_ns);
+        bump(&self.counters.cpu_ns, slice.took_ns);
         if let Some(panic) = bridge.panic.take() {
             std::panic::resume_unwind(panic);
         }
@@ -275,10 +290,9 @@ impl Runtime {
             }
             left -= 1;
             let thrown = read_thrown(ctx, reason, &self.maps);
-            let frames = thrown.stack.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-            let text = format!("unhandled rejection: {} {frames}", thrown.message);
-            let line = native::console_line(text.trim_end(), self.limits.console_line_bytes);
-            self.host.console(&self.name, ConsoleLevel::Error, &line);
+            let text = format!("unhandled rejection: {}", thrown.message);
+            let line = native::console_line(&text, self.limits.console_line_bytes);
+            self.host.unhandled(&self.name, &line, &thrown.stack);
         }
     }
 }

@@ -72,6 +72,7 @@ fn split(place: &str) -> Option<(&str, u32, u32)> {
     Some((module, line.parse().ok()?, column.parse().ok()?))
 }
 
-fn is_ours(place: &str) -> bool {
+/// Whether a place is in the prelude or one of the gateway's own modules.
+pub(crate) fn is_ours(place: &str) -> bool {
     place.starts_with("tidegate:") || place.starts_with("tidegate/")
 }

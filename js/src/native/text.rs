@@ -10,18 +10,24 @@ use rquickjs::{Ctx, Exception, Function as JsFunction, Object, TypedArray, Value
 use super::{Text, bytes_of};
 use crate::bridge::Bridge;
 use crate::host::ConsoleLevel;
+use crate::specifier::bare;
+use crate::stack::is_ours;
 
 pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {
     table.set("lineCap", bridge.limits.console_line_bytes as u32)?;
     let b = bridge.clone();
-    let log = move |level: u8, Text(text): Text| {
+    let log = move |ctx: Ctx<'js>, level: u8, Text(text): Text| {
         let level = match level {
             0 => ConsoleLevel::Debug,
             1 => ConsoleLevel::Info,
             2 => ConsoleLevel::Warn,
             _ => ConsoleLevel::Error,
         };
-        b.host.console(&b.module, level, &console_line(&text, b.limits.console_line_bytes));
+        let line = console_line(&text, b.limits.console_line_bytes);
+        match speaker(&ctx) {
+            Some(name) => b.host.console(bare(&name), level, &line),
+            None => b.host.console(&b.module, level, &line),
+        }
     };
     table.set("log", JsFunction::new(ctx.clone(), log)?)?;
     let b = bridge.clone();
@@ -43,6 +49,16 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>
     table.set("atob", JsFunction::new(ctx.clone(), atob)?)?;
     table.set("btoa", JsFunction::new(ctx.clone(), btoa)?)
 }
+
+/// The user module whose code called the console, where the engine can tell.
+fn speaker(ctx: &Ctx<'_>) -> Option<String> {
+    let atom = ctx.script_or_module_name(CONSOLE_FRAMES)?;
+    let name = atom.to_string().ok()?;
+    (!name.is_empty() && !is_ours(&name)).then_some(name)
+}
+
+/// Frames of the prelude's console between the module's and this package.
+const CONSOLE_FRAMES: isize = 2;
 
 /// One line for the log: control characters escaped, cut at `cap` bytes.
 pub(crate) fn console_line(text: &str, cap: usize) -> String {

@@ -20,6 +20,8 @@ use tidegate_js::{
 pub(crate) struct TestHost {
     pub(crate) clock: Cell<u64>,
     pub(crate) lines: RefCell<Vec<(ConsoleLevel, String)>>,
+    /// Who called the console.
+    pub(crate) speakers: RefCell<Vec<String>>,
     pub(crate) documents: RefCell<BTreeMap<String, String>>,
     sleepers: RefCell<Vec<(u64, Waker)>>,
     /// Set to make writes wait until it is cleared.
@@ -77,7 +79,8 @@ impl Host for Shared {
         }))
     }
 
-    fn console(&self, _: &str, level: ConsoleLevel, text: &str) {
+    fn console(&self, module: &str, level: ConsoleLevel, text: &str) {
+        self.0.speakers.borrow_mut().push(module.to_owned());
         self.0.lines.borrow_mut().push((level, text.to_owned()));
     }
 

@@ -11,3 +11,4 @@ mod library;
 mod positions;
 mod promises;
 mod response;
+mod seen;

@@ -24,7 +24,6 @@ pub struct Call<'a> {
     lease: &'a mut Lease,
     function: Function,
     error: ErrorInfo,
-    spent_ns: u64,
     clock: CallClock,
     state: State,
 }
@@ -43,7 +42,7 @@ enum Step {
 
 impl<'a> Call<'a> {
     pub(crate) fn new(lease: &'a mut Lease, function: Function, error: ErrorInfo) -> Call<'a> {
-        Call { lease, function, error, spent_ns: 0, clock: CallClock::default(), state: State::Fresh }
+        Call { lease, function, error, clock: CallClock::default(), state: State::Fresh }
     }
 
     fn begin(&mut self) -> Step {
@@ -60,32 +59,25 @@ impl<'a> Call<'a> {
         let (function, error) = (self.function, &self.error);
         realm.bridge.tripped.set(None);
         let limit = limit_ns(realm);
-        runtime.slice(
-            &realm.context,
-            &realm.bridge,
-            limit,
-            (&mut self.spent_ns, &mut self.clock),
-            false,
-            |ctx| {
-                let returned = match function {
-                    Function::ErrorHandler => {
-                        realm.invoke_error_handler(ctx, (&error.name, &error.message, &error.code))
-                    }
-                    function => realm.invoke(ctx, function),
-                };
-                match returned.and_then(|value| adopted(ctx, realm, value)) {
-                    Ok(value) => match value.as_promise() {
-                        Some(promise) => settle_jobs(&runtime, ctx, realm, promise.clone()),
-                        None => finish(&runtime, ctx, answer(&value)),
-                    },
-                    Err(rquickjs::Error::Exception) => {
-                        let failure = runtime.thrown(ctx, ctx.catch(), &realm.bridge);
-                        finish(&runtime, ctx, Err(failure))
-                    }
-                    Err(e) => finish(&runtime, ctx, Err(realm::internal(e))),
+        runtime.slice(&realm.context, &realm.bridge, limit, &mut self.clock, false, |ctx| {
+            let returned = match function {
+                Function::ErrorHandler => {
+                    realm.invoke_error_handler(ctx, (&error.name, &error.message, &error.code))
                 }
-            },
-        )
+                function => realm.invoke(ctx, function),
+            };
+            match returned.and_then(|value| adopted(ctx, realm, value)) {
+                Ok(value) => match value.as_promise() {
+                    Some(promise) => settle_jobs(&runtime, ctx, realm, promise.clone()),
+                    None => finish(&runtime, ctx, answer(&value)),
+                },
+                Err(rquickjs::Error::Exception) => {
+                    let failure = runtime.thrown(ctx, ctx.catch(), &realm.bridge);
+                    finish(&runtime, ctx, Err(failure))
+                }
+                Err(e) => finish(&runtime, ctx, Err(realm::internal(e))),
+            }
+        })
     }
 
     /// Hands finished operations to the module and looks at its promise again.
@@ -93,26 +85,19 @@ impl<'a> Call<'a> {
         let runtime = self.lease.runtime().clone();
         let Some(realm) = self.lease.realm() else { return Step::Done(Err(realm::internal("no context"))) };
         let limit = limit_ns(realm);
-        runtime.slice(
-            &realm.context,
-            &realm.bridge,
-            limit,
-            (&mut self.spent_ns, &mut self.clock),
-            true,
-            |ctx| {
-                for (id, settled) in done {
-                    let handed = hand_over(ctx, realm, id, settled);
-                    if matches!(handed, Err(rquickjs::Error::Exception)) {
-                        ctx.catch();
-                    }
-                    runtime.run_jobs(ctx);
+        runtime.slice(&realm.context, &realm.bridge, limit, &mut self.clock, true, |ctx| {
+            for (id, settled) in done {
+                let handed = hand_over(ctx, realm, id, settled);
+                if matches!(handed, Err(rquickjs::Error::Exception)) {
+                    ctx.catch();
                 }
-                match promise.restore(ctx) {
-                    Ok(promise) => settle_jobs(&runtime, ctx, realm, promise),
-                    Err(e) => Step::Done(Err(realm::internal(e))),
-                }
-            },
-        )
+                runtime.run_jobs(ctx);
+            }
+            match promise.restore(ctx) {
+                Ok(promise) => settle_jobs(&runtime, ctx, realm, promise),
+                Err(e) => Step::Done(Err(realm::internal(e))),
+            }
+        })
     }
 
     fn end(&mut self, result: Result<Answer, Failure>) -> Poll<Result<Answer, Failure>> {

@@ -183,8 +183,8 @@ impl Runtime {
             false => realm::internal(e),
         })?;
         let limit = u64::from(self.limits.boot_cpu_ms) * 1_000_000;
-        let (mut spent, mut clock) = (0, CallClock::default());
-        let realm = self.slice(&context, &bridge, limit, (&mut spent, &mut clock), false, |ctx| {
+        let mut clock = CallClock::default();
+        let realm = self.slice(&context, &bridge, limit, &mut clock, false, |ctx| {
             let run_jobs = || self.run_jobs(ctx);
             let booted = Realm::boot(ctx, &context, &bridge, &self.library, &run_jobs);
             let booted = booted.map_err(|e| match e {
@@ -208,24 +208,24 @@ impl Runtime {
     }
 
     /// Runs one slice of a call: the only way into the engine. Keeps the clock, the stack's bounds and the heap's
-    /// flag, and adds what it took to what the call has spent and to its clock.
+    /// flag, and adds what it took to the call's clock.
     pub(crate) fn slice<R>(
         &self,
         context: &rquickjs::Context,
         bridge: &Bridge,
         limit_ns: u64,
-        (spent_ns, clock): (&mut u64, &mut CallClock),
+        clock: &mut CallClock,
         resumed: bool,
         run: impl FnOnce(&Ctx<'_>) -> R,
     ) -> R {
         self.gauge.take_refused();
-        self.governor.begin(limit_ns, *spent_ns, resumed);
+        self.governor.begin(limit_ns, clock.spent_ns, resumed);
         let result = context.with(|ctx| {
             realm::mark_stack(&ctx);
             run(&ctx)
         });
         let slice = self.governor.end();
-        *spent_ns += slice.charged_ns;
+        clock.spent_ns += slice.charged_ns;
         clock.slice(slice.began, slice.wall_ns, slice.took_ns);
         bump(&self.counters.cpu_ns, slice.took_ns);
         if let Some(panic) = bridge.panic.take() {

@@ -65,12 +65,14 @@ impl Calls {
     }
 }
 
-/// The times of one call, put together from its slices.
+/// The times of one call, put together from its slices, and what of its budget is used.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct CallClock {
     began: Option<Instant>,
     wall_ns: u64,
     cpu_ns: u64,
+    /// Charged to its budget.
+    pub(crate) spent_ns: u64,
 }
 
 impl CallClock {

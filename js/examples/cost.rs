@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use tidegate_js::{
-    ConsoleLevel, Described, Exchange, Function, Host, Language, Limits, ModuleCode, Pending, Refused,
-    RequestPart, Runtime, Side, StateRead, StateWrite, compile,
+    ConsoleLevel, Described, Exchange, Function, Grants, Host, Language, Limits, ModuleCode, Pending,
+    Refused, RequestPart, Runtime, Side, StateRead, StateWrite, compile,
 };
 
 struct Nobody;
@@ -141,7 +141,8 @@ fn main() {
     let host: Rc<dyn Host> = Rc::new(Nobody);
     let mut runs: Vec<Box<dyn FnMut()>> = Vec::new();
     for (_, source) in SOURCES {
-        let runtime = Runtime::new(&code(source), Limits::default(), host.clone()).expect("it runs");
+        let runtime =
+            Runtime::new(&code(source), Limits::default(), Grants::all(), host.clone()).expect("it runs");
         let exchange: Rc<dyn Exchange> = Rc::new(Fields::default());
         runs.push(Box::new(move || {
             let mut lease = runtime.lease(exchange.clone()).expect("a lease");
@@ -156,7 +157,7 @@ fn main() {
     let modules = code(SOURCES[1].1);
     let mut cold: Vec<Box<dyn FnMut()>> = vec![
         Box::new(|| drop(code(SOURCES[1].1))),
-        Box::new(move || drop(Runtime::new(&modules, Limits::default(), Rc::new(Nobody)))),
+        Box::new(move || drop(Runtime::new(&modules, Limits::default(), Grants::all(), Rc::new(Nobody)))),
     ];
     for (name, ns) in
         ["compile (TypeScript, one line)", "Runtime::new + drop"].iter().zip(best(20, 10, &mut cold))
@@ -164,7 +165,7 @@ fn main() {
         println!("{name:<40} {ns:>9.0} ns");
     }
 
-    let runtime = Runtime::new(&code(SOURCES[1].1), Limits::default(), host).expect("it runs");
+    let runtime = Runtime::new(&code(SOURCES[1].1), Limits::default(), Grants::all(), host).expect("it runs");
     let one = runtime.stats().memory_bytes;
     let exchange: Rc<dyn Exchange> = Rc::new(Fields::default());
     let start = Instant::now();

@@ -9,19 +9,23 @@ use std::rc::Rc;
 use rquickjs::{Ctx, Error, Exception};
 
 use crate::failure::Cause;
+use crate::grants::Grants;
 use crate::host::{Exchange, Host, Refused};
 use crate::limits::Limits;
 use crate::operations::Operations;
 use crate::stack::Maps;
+use crate::streams::Streams;
 
 /// The Rust side of a context.
 pub(crate) struct Bridge {
     pub(crate) host: Rc<dyn Host>,
     pub(crate) limits: Limits,
+    pub(crate) grants: Rc<Grants>,
     pub(crate) maps: Rc<Maps>,
     /// Name of the entry module, for the console.
     pub(crate) module: Rc<str>,
     pub(crate) operations: RefCell<Operations>,
+    pub(crate) streams: RefCell<Streams>,
     /// The limit whose error was thrown last.
     pub(crate) tripped: Cell<Option<Cause>>,
     /// A panic of the host, caught on its way into the engine.
@@ -31,13 +35,21 @@ pub(crate) struct Bridge {
 }
 
 impl Bridge {
-    pub(crate) fn new(host: Rc<dyn Host>, limits: Limits, maps: Rc<Maps>, module: Rc<str>) -> Rc<Bridge> {
+    pub(crate) fn new(
+        host: Rc<dyn Host>,
+        limits: Limits,
+        grants: Rc<Grants>,
+        maps: Rc<Maps>,
+        module: Rc<str>,
+    ) -> Rc<Bridge> {
         Rc::new(Bridge {
             host,
             limits,
+            grants,
             maps,
             module,
             operations: RefCell::default(),
+            streams: RefCell::default(),
             tripped: Cell::new(None),
             panic: Cell::new(None),
             generation: Cell::new(0),
@@ -55,6 +67,7 @@ impl Bridge {
     pub(crate) fn close(&self) -> bool {
         let exchange = self.exchange.borrow_mut().take();
         drop(exchange);
+        self.streams.borrow_mut().clear();
         self.operations.borrow_mut().clear()
     }
 

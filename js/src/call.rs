@@ -13,19 +13,38 @@ use rquickjs::{ArrayBuffer, Ctx, FromJs, Persistent, Promise, Value};
 use crate::failure::{Cause, ErrorInfo, Failure};
 use crate::lease::{Answer, Lease};
 use crate::module::Function;
-use crate::native::Text;
+use crate::native::{self, Text};
 use crate::operations::Settled;
 use crate::realm::{self, Realm};
 use crate::runtime::Runtime;
 use crate::tally::{CallClock, Outcome};
 
-/// A call of one of the five functions.
+/// A call into the module: of one of its functions, or of the bodies it still writes.
 pub struct Call<'a> {
     lease: &'a mut Lease,
-    function: Function,
-    error: ErrorInfo,
+    entry: Entry,
     clock: CallClock,
     state: State,
+}
+
+/// What is called.
+pub(crate) enum Entry {
+    /// A function that takes the context alone.
+    Function(Function),
+    /// `errorHandler`.
+    Error(ErrorInfo),
+    /// What pumps the bodies that a function left behind.
+    Pump,
+}
+
+impl Entry {
+    fn function(&self) -> Option<Function> {
+        match self {
+            Entry::Function(function) => Some(*function),
+            Entry::Error(_) => Some(Function::ErrorHandler),
+            Entry::Pump => None,
+        }
+    }
 }
 
 enum State {
@@ -41,30 +60,33 @@ enum Step {
 }
 
 impl<'a> Call<'a> {
-    pub(crate) fn new(lease: &'a mut Lease, function: Function, error: ErrorInfo) -> Call<'a> {
-        Call { lease, function, error, clock: CallClock::default(), state: State::Fresh }
+    pub(crate) fn new(lease: &'a mut Lease, entry: Entry) -> Call<'a> {
+        Call { lease, entry, clock: CallClock::default(), state: State::Fresh }
     }
 
     fn begin(&mut self) -> Step {
         let runtime = self.lease.runtime().clone();
-        runtime.count_call();
-        if !runtime.functions().has(self.function) {
-            let message = format!("the module has no {}", self.function.name());
-            return Step::Done(Err(Failure::new(Cause::Internal, message)));
+        if let Some(function) = self.entry.function() {
+            runtime.count_call();
+            if !runtime.functions().has(function) {
+                let message = format!("the module has no {}", function.name());
+                return Step::Done(Err(Failure::new(Cause::Internal, message)));
+            }
         }
         if let Err(failure) = self.lease.revive() {
             return Step::Done(Err(failure));
         }
         let Some(realm) = self.lease.realm() else { return Step::Done(Err(realm::internal("no context"))) };
-        let (function, error) = (self.function, &self.error);
+        let entry = &self.entry;
         realm.bridge.tripped.set(None);
         let limit = limit_ns(realm);
         runtime.slice(&realm.context, &realm.bridge, limit, &mut self.clock, false, |ctx| {
-            let returned = match function {
-                Function::ErrorHandler => {
+            let returned = match entry {
+                Entry::Function(function) => realm.invoke(ctx, *function),
+                Entry::Error(error) => {
                     realm.invoke_error_handler(ctx, (&error.name, &error.message, &error.code))
                 }
-                function => realm.invoke(ctx, function),
+                Entry::Pump => realm.pump(ctx),
             };
             match returned.and_then(|value| adopted(ctx, realm, value)) {
                 Ok(value) => match value.as_promise() {
@@ -85,6 +107,9 @@ impl<'a> Call<'a> {
         let runtime = self.lease.runtime().clone();
         let Some(realm) = self.lease.realm() else { return Step::Done(Err(realm::internal("no context"))) };
         let limit = limit_ns(realm);
+        if done.iter().any(|(_, settled)| settled.renews_budget()) {
+            self.clock.spent_ns = 0;
+        }
         runtime.slice(&realm.context, &realm.bridge, limit, &mut self.clock, true, |ctx| {
             for (id, settled) in done {
                 let handed = hand_over(ctx, realm, id, settled);
@@ -104,7 +129,9 @@ impl<'a> Call<'a> {
         self.state = State::Done;
         let outcome =
             result.as_ref().map_or_else(|failure| Outcome::Failed(failure.cause), |_| Outcome::Done);
-        self.lease.runtime().count_end(self.function, outcome, &self.clock);
+        if let Some(function) = self.entry.function() {
+            self.lease.runtime().count_end(function, outcome, &self.clock);
+        }
         if let Err(failure) = &result {
             self.lease.runtime().count_failure(failure.cause);
             if failure.cause.is_fatal()
@@ -156,7 +183,9 @@ impl Drop for Call<'_> {
     fn drop(&mut self) {
         if let State::Waiting(_) = self.state {
             self.clock.slice(Instant::now(), 0, 0);
-            self.lease.runtime().count_end(self.function, Outcome::Cancelled, &self.clock);
+            if let Some(function) = self.entry.function() {
+                self.lease.runtime().count_end(function, Outcome::Cancelled, &self.clock);
+            }
             // Half of the module's code has run; nobody knows what its globals mean now.
             if let Some(realm) = self.lease.realm() {
                 realm.bridge.operations.borrow_mut().clear();
@@ -221,6 +250,10 @@ fn hand_over(ctx: &Ctx<'_>, realm: &Realm, id: u32, settled: Settled) -> rquickj
         Settled::Nothing => (true, Value::new_undefined(ctx.clone())),
         Settled::Json(text) => (true, realm::json(ctx, text)?),
         Settled::Bytes(bytes) => (true, ArrayBuffer::new_copy(ctx.clone(), &bytes)?.into_value()),
+        Settled::Response(response) => (true, native::response(ctx, &realm.bridge, response)?),
+        Settled::Chunk(chunk) => (true, native::piece(ctx, chunk)?),
+        Settled::Piece => (true, Value::new_undefined(ctx.clone())),
+        Settled::Cached(value) => (true, native::cached(ctx, value)?),
         Settled::Refused(refused) => (false, realm::refusal(ctx, &refused.0)?),
     };
     realm.settle(ctx, id, ok, value)

@@ -28,11 +28,13 @@ pub enum Cause {
     Contexts = 6,
     /// The engine itself failed, or a module that was checked does not load.
     Internal = 7,
+    /// Too many fetches.
+    Fetches = 8,
 }
 
 impl Cause {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Cause; 8] = [
+    pub const ALL: [Cause; 9] = [
         Cause::Thrown,
         Cause::CpuTime,
         Cause::Memory,
@@ -41,6 +43,7 @@ impl Cause {
         Cause::Timers,
         Cause::Contexts,
         Cause::Internal,
+        Cause::Fetches,
     ];
     pub(crate) const COUNT: usize = Cause::ALL.len();
 
@@ -55,6 +58,7 @@ impl Cause {
             Cause::Timers => "timers",
             Cause::Contexts => "contexts",
             Cause::Internal => "internal",
+            Cause::Fetches => "fetches",
         }
     }
 

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::failure::Failure;
+use crate::grants::Grants;
 use crate::host::{ConsoleLevel, Host, Pending, Refused, StateRead, StateWrite};
 use crate::limits::Limits;
 use crate::module::{Diagnostic, Functions, ModuleCode};
@@ -16,7 +17,7 @@ use crate::stack::first_frame;
 
 /// Links and evaluates a graph, entry first. Unresolved imports (all of them), missing exports and throwing
 /// top-level code are diagnostics. Gives the functions that the entry has.
-pub fn check_graph(modules: &[ModuleCode]) -> Result<Functions, Vec<Diagnostic>> {
+pub fn check_graph(modules: &[ModuleCode], grants: &Grants) -> Result<Functions, Vec<Diagnostic>> {
     let maps: Vec<Positions> = modules.iter().filter_map(|m| Positions::decode(&m.source_map)).collect();
     let Some(entry) = maps.first().filter(|_| maps.len() == modules.len()) else {
         let message = "no modules, or a position map that is not ours".into();
@@ -42,7 +43,8 @@ pub fn check_graph(modules: &[ModuleCode]) -> Result<Functions, Vec<Diagnostic>>
     if !missing.is_empty() {
         return Err(missing);
     }
-    match Runtime::new(modules, Limits::default(), Rc::new(Nowhere { start: Instant::now() })) {
+    match Runtime::new(modules, Limits::default(), grants.clone(), Rc::new(Nowhere { start: Instant::now() }))
+    {
         Ok(runtime) => Ok(runtime.functions()),
         Err(failure) => Err(vec![placed(&failure, entry, &maps)]),
     }

@@ -5,6 +5,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 /// A future of this thread, as the host hands it to the engine. Dropping it cancels the work.
 pub type Pending<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -12,6 +13,13 @@ pub type Pending<T> = Pin<Box<dyn Future<Output = T>>>;
 /// Why the host refused what a module asked for; becomes a thrown `Error` (or `TypeError`) with this text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused(pub String);
+
+/// Bytes that come over time: a body on its way. Polled by whoever waits for it; dropping it gives up the rest.
+pub trait Chunks {
+    /// The next piece, never an empty one; `None` is the end and stays the answer from then on. Only the waker of the
+    /// last poll is kept.
+    fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Vec<u8>>, Refused>>;
+}
 
 /// Which message of an exchange is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,12 +102,34 @@ pub trait Exchange {
     /// Collects the whole body under the module's cap. A second call gives the same bytes; after `write_body` it
     /// gives what was written.
     fn read_body(&self, side: Side) -> Pending<Result<Rc<[u8]>, Refused>>;
+    /// The body as it arrives, uncollected. It can be had once, and not after `read_body`; after `write_body` it gives
+    /// what was written.
+    fn body(&self, _side: Side) -> Result<Rc<dyn Chunks>, Refused> {
+        absent("the body as a stream")
+    }
+    /// Replaces the body by one that is still to come, of unknown length. It is asked for pieces after the function has
+    /// returned, while [`Lease::pump`](crate::Lease::pump) is driven.
+    fn stream_body(&self, _side: Side, _body: Rc<dyn Chunks>) -> Result<(), Refused> {
+        absent("a streamed body")
+    }
     /// Replaces the whole body; length and framing are recomputed by the gateway.
     fn write_body(&self, side: Side, body: Vec<u8>) -> Result<(), Refused>;
     /// Ends the response of a handler: nothing can be written to it after that.
     fn end_response(&self) -> Result<(), Refused>;
     /// True once the response of a handler was ended (`headersSent`).
     fn response_ended(&self) -> bool;
+
+    /// Several modules serve this exchange, each in a context of its own: `ctx.set` and `ctx.get` go through
+    /// [`Exchange::share`] and [`Exchange::shared`].
+    fn is_chained(&self) -> bool {
+        false
+    }
+    /// Keeps a value, as JSON text, for the other modules of the exchange.
+    fn share(&self, _key: &str, _json: String) {}
+    /// A value that a module of the exchange kept.
+    fn shared(&self, _key: &str) -> Option<Rc<str>> {
+        None
+    }
 }
 
 /// How loud a console call was.
@@ -172,6 +202,86 @@ pub enum StateWrite {
     },
 }
 
+/// One request of `fetch`, one hop: redirects are the prelude's business.
+pub struct HttpRequest {
+    /// The method token, in upper case where it is a known one.
+    pub method: String,
+    /// Absolute URL in its serialised form (URL standard), without a fragment.
+    pub url: String,
+    /// Fields as the module gave them; those that frame a message are the host's.
+    pub fields: Vec<(String, String)>,
+    /// The body.
+    pub body: HttpBody,
+    /// Until the response's head is there; the host has a bound of its own.
+    pub timeout_ms: Option<u64>,
+    /// The module may reach private, loopback and link-local addresses (`net:private`).
+    pub allow_private: bool,
+}
+
+/// The body of an [`HttpRequest`].
+pub enum HttpBody {
+    /// None.
+    Empty,
+    /// Whole.
+    Whole(Vec<u8>),
+    /// Sent as it comes, chunked.
+    Stream(Rc<dyn Chunks>),
+}
+
+/// The answer to an [`HttpRequest`].
+pub struct HttpResponse {
+    /// 200 to 599.
+    pub status: u16,
+    /// The reason phrase.
+    pub reason: String,
+    /// The fields in order, without those that belong to the connection.
+    pub fields: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The decoded body. Dropping it early may cost the connection.
+    pub body: Rc<dyn Chunks>,
+}
+
+/// A value of the cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CacheValue {
+    /// JSON text.
+    Json(Rc<str>),
+    /// Bytes.
+    Bytes(Rc<[u8]>),
+}
+
+/// Whose cache is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheScope {
+    /// This node's: exact among its shards, gone when it ends.
+    Node,
+    /// The cluster's: exact everywhere, kept in the replicated log; costs a write to it.
+    Cluster,
+}
+
+/// An exact operation on one key: nothing happens between its reading and its writing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CacheUpdate {
+    /// Adds to a whole number (0 if there is none) and answers the sum. `ttl_ms` counts from the first increment: it is
+    /// ignored while the key exists.
+    Increment {
+        /// What is added; may be negative.
+        by: i64,
+        /// Time to live.
+        ttl_ms: Option<u64>,
+    },
+    /// Writes `value` (`None` deletes) if the value is `expected` (`None`: there is none). Answers `true` or `false`.
+    CompareAndSet {
+        /// The value it must have.
+        expected: Option<CacheValue>,
+        /// The value it gets.
+        value: Option<CacheValue>,
+        /// Time to live.
+        ttl_ms: Option<u64>,
+    },
+    /// Answers the value as of now, whatever other shards are doing.
+    Read,
+}
+
 /// What the shard lends to the modules of one namespace.
 pub trait Host {
     /// Wall clock, milliseconds since the epoch.
@@ -195,4 +305,38 @@ pub trait Host {
     fn read_state(&self, read: StateRead) -> Result<String, Refused>;
     /// Writes state; resolves once the write is visible on this node. The answer is JSON text.
     fn write_state(&self, write: StateWrite) -> Pending<Result<String, Refused>>;
+    /// The value of a secret of the namespace; `None` if there is none of that name.
+    fn secret(&self, _name: &str) -> Result<Option<String>, Refused> {
+        absent("secrets")
+    }
+    /// A variable of the gateway's environment.
+    fn env(&self, _name: &str) -> Option<String> {
+        None
+    }
+    /// One request. Resolves with the response's head.
+    fn fetch(&self, _request: HttpRequest) -> Pending<Result<HttpResponse, Refused>> {
+        Box::pin(std::future::ready(absent("fetch")))
+    }
+    /// A value of the namespace's cache as this shard knows it, without waiting.
+    fn cache_get(&self, _key: &str) -> Option<CacheValue> {
+        None
+    }
+    /// Writes a value (`None` deletes): seen by this shard at once, by the others of the node shortly after.
+    fn cache_set(&self, _key: &str, _value: Option<CacheValue>, _ttl_ms: Option<u64>) -> Result<(), Refused> {
+        absent("the cache")
+    }
+    /// An exact operation; see [`CacheUpdate`] for what it answers.
+    fn cache_update(
+        &self,
+        _scope: CacheScope,
+        _key: &str,
+        _update: CacheUpdate,
+    ) -> Pending<Result<Option<CacheValue>, Refused>> {
+        Box::pin(std::future::ready(absent("the cache")))
+    }
+}
+
+/// The answer of a host that lacks something: the one of a check, or of a benchmark.
+fn absent<T>(what: &str) -> Result<T, Refused> {
+    Err(Refused(format!("{what}: not available where this module runs")))
 }

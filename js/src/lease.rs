@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use crate::call::Call;
+use crate::call::{Call, Entry};
 use crate::failure::{ErrorInfo, Failure};
 use crate::host::Exchange;
 use crate::module::Function;
@@ -41,12 +41,18 @@ impl Lease {
     /// Calls a function. A synchronous one is ready at the first poll. Dropping the future cancels what it awaits
     /// and discards the context. For `errorHandler` use [`Lease::call_error_handler`].
     pub fn call(&mut self, f: Function) -> Call<'_> {
-        Call::new(self, f, ErrorInfo::default())
+        Call::new(self, Entry::Function(f))
     }
 
     /// Calls `errorHandler(ctx, error)`; `error` is an `Error` with that name, message and code.
     pub fn call_error_handler(&mut self, error: &ErrorInfo) -> Call<'_> {
-        Call::new(self, Function::ErrorHandler, error.clone())
+        Call::new(self, Entry::Error(error.clone()))
+    }
+
+    /// Goes on with the bodies that functions of this lease left to be written ([`Exchange::stream_body`]); ready when
+    /// all have ended. To be driven while they are read. The CPU budget holds for each piece.
+    pub fn pump(&mut self) -> Call<'_> {
+        Call::new(self, Entry::Pump)
     }
 
     pub(crate) fn runtime(&self) -> &Rc<Runtime> {

@@ -13,6 +13,7 @@ mod depth;
 mod exports;
 mod failure;
 mod governor;
+mod grants;
 mod graph;
 mod heap;
 mod histogram;
@@ -23,20 +24,24 @@ mod loader;
 mod module;
 mod native;
 mod operations;
+mod pipe;
 mod positions;
 mod prelude;
 mod realm;
 mod runtime;
 mod specifier;
 mod stack;
+mod streams;
 mod tally;
 
 pub use compile::compile;
 pub use failure::{Cause, ErrorInfo, Failure};
+pub use grants::{DEFAULT_PERMISSIONS, Grants, Missing};
 pub use graph::check_graph;
 pub use histogram::Histogram;
 pub use host::{
-    ConsoleLevel, Described, Exchange, Host, Pending, Refused, RequestPart, Side, StateRead, StateWrite,
+    CacheScope, CacheUpdate, CacheValue, Chunks, ConsoleLevel, Described, Exchange, Host, HttpBody,
+    HttpRequest, HttpResponse, Pending, Refused, RequestPart, Side, StateRead, StateWrite,
 };
 pub use lease::{Answer, Lease};
 pub use limits::{Limits, RuntimeStats};

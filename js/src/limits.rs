@@ -18,6 +18,8 @@ pub struct Limits {
     pub pending: u32,
     /// Timers in flight per exchange.
     pub timers: u32,
+    /// `fetch` calls that wait for their response, per exchange.
+    pub fetches: u32,
     /// Contexts of the pool: exchanges that may hold a lease at the same time.
     pub contexts: u32,
     /// A console line is cut here.
@@ -35,6 +37,7 @@ impl Default for Limits {
             stack_bytes: 256 << 10,
             pending: 64,
             timers: 64,
+            fetches: 16,
             contexts: 64,
             console_line_bytes: 8 << 10,
             rejections: 4,

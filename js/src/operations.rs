@@ -4,13 +4,27 @@
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::host::{Pending, Refused};
+use crate::host::{CacheValue, Chunks, HttpResponse, Pending, Refused};
 
 /// What is waited for.
 pub(crate) enum Work {
     Sleep(Pending<()>),
     Write(Pending<Result<String, Refused>>),
     Body(Pending<Result<Rc<[u8]>, Refused>>),
+    Fetch(Pending<Result<HttpResponse, Refused>>),
+    /// The next piece of a body.
+    Chunk(Rc<dyn Chunks>),
+    /// A piece of a body on its way to the host.
+    Piece(Pending<Result<(), Refused>>),
+    Cached(Pending<Result<Option<CacheValue>, Refused>>),
+}
+
+/// What bounds an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Timer,
+    Fetch,
+    Other,
 }
 
 /// How it ended.
@@ -19,12 +33,23 @@ pub(crate) enum Settled {
     /// JSON text.
     Json(String),
     Bytes(Rc<[u8]>),
+    Response(HttpResponse),
+    Chunk(Option<Vec<u8>>),
+    Piece,
+    Cached(Option<CacheValue>),
     Refused(Refused),
+}
+
+impl Settled {
+    /// A piece of a body moved: the call gets its CPU time anew, so that a body of any length can be transformed.
+    pub(crate) fn renews_budget(&self) -> bool {
+        matches!(self, Settled::Chunk(_) | Settled::Piece)
+    }
 }
 
 struct Operation {
     id: u32,
-    timer: bool,
+    kind: Kind,
     work: Work,
 }
 
@@ -36,15 +61,15 @@ pub(crate) struct Operations {
 }
 
 impl Operations {
-    /// How many are in flight: timers, or the rest.
-    pub(crate) fn count(&self, timers: bool) -> usize {
-        self.running.iter().filter(|o| o.timer == timers).count()
+    /// How many of a kind are in flight.
+    pub(crate) fn count(&self, kind: Kind) -> usize {
+        self.running.iter().filter(|o| o.kind == kind).count()
     }
 
     /// Takes up an operation and gives its id.
-    pub(crate) fn start(&mut self, timer: bool, work: Work) -> u32 {
+    pub(crate) fn start(&mut self, kind: Kind, work: Work) -> u32 {
         self.last_id = self.last_id.wrapping_add(1) & 0x3fff_ffff;
-        self.running.push(Operation { id: self.last_id, timer, work });
+        self.running.push(Operation { id: self.last_id, kind, work });
         self.last_id
     }
 
@@ -75,6 +100,18 @@ impl Operations {
                 }
                 Work::Body(future) => {
                     future.as_mut().poll(cx).map(|r| r.map_or_else(Settled::Refused, Settled::Bytes))
+                }
+                Work::Fetch(future) => {
+                    future.as_mut().poll(cx).map(|r| r.map_or_else(Settled::Refused, Settled::Response))
+                }
+                Work::Chunk(chunks) => {
+                    chunks.poll_next(cx).map(|r| r.map_or_else(Settled::Refused, Settled::Chunk))
+                }
+                Work::Piece(future) => {
+                    future.as_mut().poll(cx).map(|r| r.map_or_else(Settled::Refused, |()| Settled::Piece))
+                }
+                Work::Cached(future) => {
+                    future.as_mut().poll(cx).map(|r| r.map_or_else(Settled::Refused, Settled::Cached))
                 }
             };
             match settled {

@@ -34,6 +34,7 @@ pub(crate) struct Realm {
     settle: Persistent<JsFunction<'static>>,
     adopt: Persistent<JsFunction<'static>>,
     reset: Persistent<JsFunction<'static>>,
+    pumping: Persistent<JsFunction<'static>>,
     pub(crate) functions: Functions,
     pub(crate) bridge: Rc<Bridge>,
     /// Must not be leased again.
@@ -97,6 +98,7 @@ impl Realm {
             settle: handle("settle")?,
             adopt: handle("adopt")?,
             reset: handle("reset")?,
+            pumping: handle("pumping")?,
             functions,
             bridge: bridge.clone(),
             dead: false,
@@ -137,6 +139,11 @@ impl Realm {
         (name, message, code): (&str, &str, &str),
     ) -> rquickjs::Result<Value<'js>> {
         self.fail.clone().restore(ctx)?.call((self.bridge.generation(), name, message, code))
+    }
+
+    /// The promise of all bodies that are still written, or undefined.
+    pub(crate) fn pump<'js>(&self, ctx: &Ctx<'js>) -> rquickjs::Result<Value<'js>> {
+        self.pumping.clone().restore(ctx)?.call(())
     }
 
     /// Tells the prelude how an operation ended.

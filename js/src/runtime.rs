@@ -10,6 +10,7 @@ use rquickjs::{Ctx, Persistent, Value};
 use crate::bridge::Bridge;
 use crate::failure::{Cause, Failure, read_thrown};
 use crate::governor::Governor;
+use crate::grants::Grants;
 use crate::heap::{Gauge, Heap};
 use crate::host::{Exchange, Host};
 use crate::lease::Lease;
@@ -39,6 +40,7 @@ pub struct Runtime {
     name: Rc<str>,
     host: Rc<dyn Host>,
     limits: Limits,
+    grants: Rc<Grants>,
     governor: Rc<Governor>,
     gauge: Rc<Gauge>,
     /// Set while jobs are thrown away: what they reject is nobody's error.
@@ -65,7 +67,12 @@ fn bump(cell: &Cell<u64>, by: u64) {
 impl Runtime {
     /// Makes the engine and its first context. The first module is the entry. Fails as a call fails: the modules'
     /// top-level code runs here, under `limits.boot_cpu_ms`.
-    pub fn new(modules: &[ModuleCode], limits: Limits, host: Rc<dyn Host>) -> Result<Rc<Runtime>, Failure> {
+    pub fn new(
+        modules: &[ModuleCode],
+        limits: Limits,
+        grants: Grants,
+        host: Rc<dyn Host>,
+    ) -> Result<Rc<Runtime>, Failure> {
         let library = Library::new(modules)
             .ok_or_else(|| Failure::new(Cause::Internal, "no modules, or a position map that is not ours"))?;
         let gauge = Gauge::new(limits.memory_bytes);
@@ -88,6 +95,7 @@ impl Runtime {
             library,
             host,
             limits,
+            grants: Rc::new(grants),
             governor,
             gauge,
             purging,
@@ -177,7 +185,13 @@ impl Runtime {
     }
 
     fn make_realm(&self) -> Result<Box<Realm>, Failure> {
-        let bridge = Bridge::new(self.host.clone(), self.limits, self.maps.clone(), self.name.clone());
+        let bridge = Bridge::new(
+            self.host.clone(),
+            self.limits,
+            self.grants.clone(),
+            self.maps.clone(),
+            self.name.clone(),
+        );
         let context = Realm::context(&self.engine).map_err(|e| match self.gauge.take_refused() {
             true => Failure::new(Cause::Memory, "no memory for another context"),
             false => realm::internal(e),

@@ -44,7 +44,7 @@ fn main() {
             strip_path: false,
             allow_encoded_slash: false,
             service: Some(service.clone()),
-            script: None,
+            pipeline: None,
             max_body_bytes: u64::MAX,
         };
         tree.insert(&pattern.parse().expect("a pattern"), MethodSet::any(), Arc::new(route));

@@ -174,7 +174,8 @@ impl<'t> Exchange<'t, '_> {
         matched: &Matched<'_>,
         input: &mut Input,
     ) -> Result<Option<String>, Trouble> {
-        let Some(script) = &matched.route.script else { return Ok(None) };
+        let Some(pipeline) = &matched.route.pipeline else { return Ok(None) };
+        let script = &pipeline.stages[0].variants[0].script;
         let framing = self.head.body();
         let lent = Lent::new(
             take(self.head),

@@ -111,6 +111,7 @@ impl Fault {
                 Cause::Stack => "module_stack_limit",
                 Cause::Pending => "module_pending_limit",
                 Cause::Timers => "module_timer_limit",
+                Cause::Fetches => "module_fetch_limit",
                 Cause::Contexts => "module_busy",
                 Cause::Internal => "module_internal",
             },

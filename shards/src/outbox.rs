@@ -51,8 +51,10 @@ impl Outbox {
             Culprit::Gateway | Culprit::Upstream => EventLevel::Warn,
             Culprit::Module => EventLevel::Error,
         };
-        let module =
-            route.and_then(|route| route.script.as_ref()).filter(|_| fault.culprit() == Culprit::Module);
+        let module = route
+            .and_then(|route| route.pipeline.as_ref())
+            .filter(|_| fault.culprit() == Culprit::Module)
+            .map(|pipeline| &pipeline.stages[0].variants[0].script);
         let event = Event {
             shard: self.shard,
             level,

@@ -34,6 +34,8 @@ pub trait DocumentReader: Send + Sync {
     /// Answers JSON text in the admin API's form: an object, an array for `Documents`, `null` for what is not there.
     /// The error is a sentence for the module's author.
     fn read(&self, namespace: &str, query: &DocumentQuery) -> Result<String, String>;
+    /// The value of a secret, `None` if there is none of that name. Not to be logged.
+    fn secret(&self, namespace: &str, name: &str) -> Result<Option<String>, String>;
 }
 
 /// A write that a module asks for. JSON values are text; the admin parses and checks them like an API call.
@@ -72,10 +74,16 @@ impl DocumentReader for () {
     fn read(&self, _: &str, _: &DocumentQuery) -> Result<String, String> {
         Err("this process has no document store".into())
     }
+    fn secret(&self, _: &str, _: &str) -> Result<Option<String>, String> {
+        Err("this process has no document store".into())
+    }
 }
 
 impl<T: DocumentReader + ?Sized> DocumentReader for Arc<T> {
     fn read(&self, namespace: &str, query: &DocumentQuery) -> Result<String, String> {
         (**self).read(namespace, query)
+    }
+    fn secret(&self, namespace: &str, name: &str) -> Result<Option<String>, String> {
+        (**self).secret(namespace, name)
     }
 }

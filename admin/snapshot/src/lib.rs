@@ -24,7 +24,7 @@ pub use path_tree::{Found, MAX_PARAMS, Match, MethodSet, Params, PathTree};
 pub use records::RecordSink;
 pub use report::{LATENCY_BOUNDS_US, RouteReport, ScriptReport, ShardReport, ShardTotals, StatusClass};
 pub use route::{
-    Endpoint, ModuleCode, ModuleLimits, Namespace, Revision, Route, Script, ScriptFunctions, Service,
-    Snapshot,
+    Condition, Endpoint, ModuleCode, ModuleLimits, Namespace, Pipeline, Revision, Route, Script,
+    ScriptFunctions, Service, Share, Snapshot, Stage, Sticky, Subject, Variant,
 };
 pub use settings::{ForwardedRule, ProxySettings};

@@ -65,7 +65,7 @@ pub struct Route {
     /// Where requests go; `None` for a route that only its script answers.
     pub service: Option<Arc<Service>>,
     /// The modules; `None` costs nothing.
-    pub script: Option<Arc<Script>>,
+    pub pipeline: Option<Arc<Pipeline>>,
     /// Largest request body in bytes.
     pub max_body_bytes: u64,
 }
@@ -125,6 +125,81 @@ pub struct ScriptFunctions {
     pub error_handler: bool,
 }
 
+/// The modules of a route, in list order.
+#[derive(Debug)]
+pub struct Pipeline {
+    /// At least one. Each runs at most one module for a request.
+    pub stages: Box<[Stage]>,
+    /// What any of them exports.
+    pub functions: ScriptFunctions,
+}
+
+/// One place in a pipeline: the first variant whose conditions hold and whose share takes the request is run; none may be.
+#[derive(Debug)]
+pub struct Stage {
+    /// At least one. Versions of one module that stand in the same list are variants of one stage.
+    pub variants: Box<[Variant]>,
+}
+
+/// A module and the traffic it gets.
+#[derive(Debug)]
+pub struct Variant {
+    /// What is run.
+    pub script: Arc<Script>,
+    /// All must hold.
+    pub when: Box<[Condition]>,
+    /// The part of the traffic; `None` is all of it.
+    pub share: Option<Share>,
+}
+
+/// A part of the traffic, the same requests every time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    /// Of a million.
+    pub parts_per_million: u32,
+    /// Whose requests stay together.
+    pub sticky: Sticky,
+    /// Differs from variant to variant, so that not always the same clients are the guinea pigs.
+    pub salt: u64,
+}
+
+/// What decides to which part of the traffic a request belongs. A request without the field or cookie goes by its client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sticky {
+    /// The client's address.
+    Client,
+    /// A header field, name in lower case.
+    Header(Box<[u8]>),
+    /// A cookie.
+    Cookie(Box<[u8]>),
+}
+
+/// A condition on a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// It must not hold.
+    pub is_negated: bool,
+    /// What is looked at.
+    pub subject: Subject,
+    /// What it must be; `None`: that it is there is enough.
+    pub value: Option<Box<[u8]>>,
+}
+
+/// What a [`Condition`] looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A header field, name in lower case; any of its values.
+    Header(Box<[u8]>),
+    /// A cookie.
+    Cookie(Box<[u8]>),
+    /// A parameter of the query, decoded.
+    Query(Box<[u8]>),
+    /// The method.
+    Method,
+    /// The path begins with the value.
+    PathPrefix,
+}
+
 /// A module graph as a route runs it: the entry first. Routes with the same modules share one script.
 #[derive(Debug)]
 pub struct Script {
@@ -141,6 +216,8 @@ pub struct Script {
     pub functions: ScriptFunctions,
     /// Budget of each call.
     pub limits: ModuleLimits,
+    /// What it may reach, as `tidegate_js::Grants` reads it.
+    pub permissions: Arc<[Box<str>]>,
 }
 
 /// One compiled module. The bytecode was made by this process, never read from outside.
@@ -165,10 +242,24 @@ pub struct ModuleLimits {
     pub stack_bytes: usize,
     /// Largest body a module may collect, in bytes.
     pub body_bytes: usize,
+    /// `fetch` calls at once per request.
+    pub fetches: u32,
+    /// Timers at once per request.
+    pub timers: u32,
+    /// Other operations (bodies, writes, sleeps) at once per request.
+    pub pending: u32,
 }
 
 impl Default for ModuleLimits {
     fn default() -> Self {
-        Self { cpu_ms: 10, memory_bytes: 32 << 20, stack_bytes: 256 << 10, body_bytes: 8 << 20 }
+        Self {
+            cpu_ms: 10,
+            memory_bytes: 32 << 20,
+            stack_bytes: 256 << 10,
+            body_bytes: 8 << 20,
+            fetches: 16,
+            timers: 64,
+            pending: 64,
+        }
     }
 }

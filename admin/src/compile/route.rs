@@ -3,7 +3,7 @@
 
 use crate::resource;
 use std::sync::Arc;
-use tidegate_snapshot::{MethodSet, PathPattern, Route, Script, Service};
+use tidegate_snapshot::{MethodSet, PathPattern, Pipeline, Route, Script, Service, Stage, Variant};
 
 /// A route of a namespace.
 pub(super) struct RouteEntry {
@@ -69,7 +69,7 @@ impl RouteEntry {
         if let Some(built) = &self.built
             && Arc::ptr_eq(&built.description, &self.text)
             && same(built.service.as_ref(), service)
-            && same(built.script.as_ref(), script)
+            && same(built.pipeline.as_ref().map(|p| &p.stages[0].variants[0].script), script)
         {
             return false;
         }
@@ -84,7 +84,11 @@ impl RouteEntry {
             strip_path: written.strip_path,
             allow_encoded_slash: written.allow_encoded_slash,
             service: service.cloned(),
-            script: script.cloned(),
+            pipeline: script.map(|script| {
+                let variants =
+                    Box::new([Variant { script: script.clone(), when: Box::default(), share: None }]);
+                Arc::new(Pipeline { stages: Box::new([Stage { variants }]), functions: script.functions })
+            }),
             max_body_bytes: written.max_body_bytes.unwrap_or(max_body_bytes),
         }));
         true

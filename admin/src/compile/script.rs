@@ -113,7 +113,7 @@ impl ScriptEntry {
         let codes: Vec<tidegate_js::ModuleCode> = graph.iter().map(|module| module.code.clone()).collect();
         // What fails here fails again on a shard, which answers 500: better than a route that is not there, whose
         // requests would go to a broader one.
-        let (functions, complaint) = match tidegate_js::check_graph(&codes) {
+        let (functions, complaint) = match tidegate_js::check_graph(&codes, &tidegate_js::Grants::all()) {
             Ok(functions) => (functions, None),
             Err(diagnostics) => (graph[0].functions, diagnostics.first().map(ToString::to_string)),
         };
@@ -138,6 +138,7 @@ impl ScriptEntry {
                 error_handler: functions.has(Function::ErrorHandler),
             },
             limits,
+            permissions: tidegate_js::DEFAULT_PERMISSIONS.iter().map(|name| (*name).into()).collect(),
         }));
         self.graph = graph;
     }

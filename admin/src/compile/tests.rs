@@ -225,7 +225,7 @@ fn slots_stay_with_their_resource_and_are_used_again() {
 }
 
 fn script(snapshot: &Snapshot, path: &str) -> Arc<Script> {
-    route(snapshot, "h", path).script.clone().expect("script")
+    route(snapshot, "h", path).pipeline.as_ref().expect("modules").stages[0].variants[0].script.clone()
 }
 
 #[test]
@@ -303,7 +303,7 @@ fn what_cannot_be_used_takes_nothing_with_it() {
     bench.remove("service nowhere/s");
     let mended = bench.build();
     assert_eq!(bench.compiler.problems(), []);
-    assert!(find(&mended, "h", "/guarded").is_some_and(|route| route.script.is_some()));
+    assert!(find(&mended, "h", "/guarded").is_some_and(|route| route.pipeline.is_some()));
 }
 
 #[test]

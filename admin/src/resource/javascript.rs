@@ -249,7 +249,7 @@ impl ModuleChecker {
             };
             codes.push(self.compile(name, module).map_err(|found| Broken::Wrong(found.to_vec()))?.code());
         }
-        tidegate_js::check_graph(&codes).map(drop).map_err(Broken::Wrong)
+        tidegate_js::check_graph(&codes, &tidegate_js::Grants::all()).map(drop).map_err(Broken::Wrong)
     }
 }
 

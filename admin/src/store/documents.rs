@@ -5,6 +5,7 @@ use super::environment::Store;
 use super::error::StoreError;
 use super::view::View;
 use crate::change::{Key, Kind};
+use crate::resource::Secret;
 use tidegate_snapshot::{DocumentQuery, DocumentReader};
 
 /// What there is no resource for.
@@ -14,6 +15,25 @@ impl DocumentReader for Store {
     fn read(&self, namespace: &str, query: &DocumentQuery) -> Result<String, String> {
         let answer = self.view().and_then(|view| answer(&view, namespace, query));
         answer.map_err(|e| format!("the documents cannot be read: {e}"))
+    }
+
+    fn secret(&self, namespace: &str, name: &str) -> Result<Option<String>, String> {
+        let key = Key {
+            kind: Kind::Secret,
+            namespace: namespace.to_owned(),
+            collection: None,
+            name: name.to_owned(),
+        };
+        let text = self.view().and_then(|view| view.get_text(&key));
+        let text = text.map_err(|e| format!("the secret cannot be read: {e}"))?;
+        // What goes wrong here must not quote the text.
+        let read = |text: String| {
+            let secret: Result<Secret, _> = serde_json::from_str(&text);
+            secret
+                .map(|secret| secret.data.expose().clone())
+                .map_err(|_| "the stored secret cannot be read".to_owned())
+        };
+        text.map(read).transpose()
     }
 }
 

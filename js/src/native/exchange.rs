@@ -37,6 +37,7 @@ fn lossy(bytes: &[u8]) -> String {
 
 pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {
     fields(ctx, table, bridge)?;
+    chain(ctx, table, bridge)?;
     line(ctx, table, bridge)?;
     response(ctx, table, bridge)
 }
@@ -65,6 +66,22 @@ fn fields<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rqui
         Ok::<_, rquickjs::Error>(flat)
     };
     table.set("trailers", JsFunction::new(ctx.clone(), trailers)?)
+}
+
+/// Values that the modules of one exchange share.
+fn chain<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {
+    let b = bridge.clone();
+    let is_chained = move |ctx: Ctx<'js>, g: u32| b.ask(&ctx, g, |x| x.is_chained());
+    table.set("isChained", JsFunction::new(ctx.clone(), is_chained)?)?;
+    let b = bridge.clone();
+    let share =
+        move |ctx: Ctx<'js>, g: u32, key: Text, json: Text| b.ask(&ctx, g, |x| x.share(&key.0, json.0));
+    table.set("share", JsFunction::new(ctx.clone(), share)?)?;
+    let b = bridge.clone();
+    let shared = move |ctx: Ctx<'js>, g: u32, key: Text| {
+        b.ask(&ctx, g, |x| x.shared(&key.0).map(|json| json.to_string()))
+    };
+    table.set("shared", JsFunction::new(ctx.clone(), shared)?)
 }
 
 fn line<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {

@@ -1,11 +1,13 @@
 //! The native functions that the prelude is built on, as one table per context. Modules never see the table; every
 //! function that touches a request carries the number of the lease it was meant for.
 
+mod cache;
 mod crypto;
 mod exchange;
 mod guards;
 mod hot;
 mod operations;
+mod streams;
 mod text;
 
 use std::rc::Rc;
@@ -14,7 +16,9 @@ use rquickjs::{Ctx, Exception, FromJs, Object, TypedArray, Value, qjs};
 
 use crate::bridge::Bridge;
 
+pub(crate) use cache::cached;
 pub(crate) use hot::detach;
+pub(crate) use streams::{piece, response};
 pub(crate) use text::console_line;
 
 /// All of them.
@@ -24,7 +28,9 @@ pub(crate) fn table<'js>(ctx: &Ctx<'js>, bridge: &Rc<Bridge>) -> rquickjs::Resul
     guards::fill(ctx, &table)?;
     hot::fill(ctx, &table, bridge)?;
     operations::fill(ctx, &table, bridge)?;
+    streams::fill(ctx, &table, bridge)?;
     text::fill(ctx, &table, bridge)?;
+    cache::fill(ctx, &table, bridge)?;
     crypto::fill(ctx, &table, bridge)?;
     Ok(table)
 }

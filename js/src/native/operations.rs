@@ -9,7 +9,7 @@ use super::Text;
 use crate::bridge::{Bridge, throw};
 use crate::failure::Cause;
 use crate::host::{Side, StateRead, StateWrite};
-use crate::operations::Work;
+use crate::operations::{Kind, Work};
 
 /// Longest sleep or timer: longer ones end here. A day is more than any request lives.
 const MAX_SLEEP_MS: f64 = 86_400_000.0;
@@ -33,7 +33,7 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>
     let b = bridge.clone();
     let sleep = move |ctx: Ctx<'js>, ms: Coerced<f64>, timer: bool| {
         let ms = if ms.0 > 0.0 { ms.0.min(MAX_SLEEP_MS).ceil() as u64 } else { 0 };
-        start(&b, &ctx, timer, || Work::Sleep(b.host.sleep(ms)))
+        start(&b, &ctx, if timer { Kind::Timer } else { Kind::Other }, || Work::Sleep(b.host.sleep(ms)))
     };
     table.set("sleep", JsFunction::new(ctx.clone(), sleep)?)?;
     let b = bridge.clone();
@@ -44,7 +44,7 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>
     let body = move |ctx: Ctx<'js>, g: u32, side: u8| {
         let side = if side == 0 { Side::Request } else { Side::Upstream };
         let body = b.ask(&ctx, g, |x| x.read_body(side))?;
-        start(&b, &ctx, false, || Work::Body(body))
+        start(&b, &ctx, Kind::Other, || Work::Body(body))
     };
     table.set("readBody", JsFunction::new(ctx.clone(), body)?)?;
     state(ctx, table, bridge)
@@ -54,6 +54,9 @@ fn state<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquic
     let b = bridge.clone();
     let read =
         move |ctx: Ctx<'js>, kind: u8, Text(collection): Text, Text(id): Text, limit: f64, offset: f64| {
+            b.grants
+                .documents_read(&collection)
+                .map_err(|missing| Exception::throw_message(&ctx, &missing.to_string()))?;
             let read = match kind {
                 0 => StateRead::Collection { name: collection },
                 1 => StateRead::Document { collection, id },
@@ -70,29 +73,39 @@ fn state<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquic
 
     let b = bridge.clone();
     let write = move |ctx: Ctx<'js>, kind: u8, Text(collection): Text, Text(id): Text, Text(json): Text| {
+        let named = if kind == 0 { &id } else { &collection };
+        b.grants
+            .documents_write(named)
+            .map_err(|missing| Exception::throw_message(&ctx, &missing.to_string()))?;
         let write = match kind {
             0 => StateWrite::PutCollection { collection: json },
             1 => StateWrite::DeleteCollection { name: collection },
             2 => StateWrite::PutDocument { collection, id, data: json },
             _ => StateWrite::DeleteDocument { collection, id },
         };
-        start(&b, &ctx, false, || Work::Write(b.host.write_state(write)))
+        start(&b, &ctx, Kind::Other, || Work::Write(b.host.write_state(write)))
     };
     table.set("writeState", JsFunction::new(ctx.clone(), write)?)
 }
 
 /// Starts an operation if a request is there and the bounds allow it.
-fn start(b: &Bridge, ctx: &Ctx<'_>, timer: bool, work: impl FnOnce() -> Work) -> rquickjs::Result<u32> {
+pub(super) fn start(
+    b: &Bridge,
+    ctx: &Ctx<'_>,
+    kind: Kind,
+    work: impl FnOnce() -> Work,
+) -> rquickjs::Result<u32> {
     if !b.is_open() {
         return Err(Exception::throw_message(ctx, "this works only while a request is being handled"));
     }
-    let (bound, cause, what) = match timer {
-        true => (b.limits.timers, Cause::Timers, "timers"),
-        false => (b.limits.pending, Cause::Pending, "operations"),
+    let (bound, cause, what) = match kind {
+        Kind::Timer => (b.limits.timers, Cause::Timers, "timers"),
+        Kind::Fetch => (b.limits.fetches, Cause::Fetches, "fetches"),
+        Kind::Other => (b.limits.pending, Cause::Pending, "operations"),
     };
-    if b.operations.borrow().count(timer) >= bound as usize {
+    if b.operations.borrow().count(kind) >= bound as usize {
         return Err(b.trip(ctx, cause, &format!("too many {what} in flight: the limit is {bound}")));
     }
     let work = work();
-    Ok(b.operations.borrow_mut().start(timer, work))
+    Ok(b.operations.borrow_mut().start(kind, work))
 }

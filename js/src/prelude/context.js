@@ -59,8 +59,19 @@ export function invokeErrorHandler(generation, name, message, code) {
   return functions[ERROR_HANDLER](enter(ERROR_HANDLER, generation), error);
 }
 
+// Bodies that are written piece by piece go on after the function that began them has returned.
+let pumps = [];
+
+export function pumping() {
+  if (pumps.length === 0) return undefined;
+  const running = pumps;
+  pumps = [];
+  return Promise.all(running);
+}
+
 export function reset() {
   forget();
+  pumps = [];
   lease = -1;
   current = request = response = upstream = requestHeaders = query = rest = null;
 }
@@ -405,8 +416,22 @@ class Context {
     return (rest ??= { __proto__: null, values: { __proto__: null }, params: null, described: [] });
   }
   get id() { return native.id(this.#g); }
-  set(key, value) { this.#rest().values[key] = value; }
-  get(key) { return this.#rest().values[key]; }
+  // Modules of one route have contexts of their own: what one keeps for another crosses as JSON.
+  set(key, value) {
+    this.#rest().values[key] = value;
+    if (native.isChained(this.#g)) {
+      const text = stringify(value);
+      if (text !== undefined) native.share(this.#g, key, text);
+    }
+  }
+  get(key) {
+    const own = this.#rest().values;
+    if (native.isChained(this.#g)) {
+      const text = native.shared(this.#g, key);
+      if (text !== undefined) return parse(text);
+    }
+    return own[key];
+  }
   query() { return this.request().query; }
   pathParams() {
     const known = this.#rest();

@@ -58,5 +58,15 @@ async function retryLater(n, fn, i, first) {
   }
 }
 
+// The value of a secret of the namespace, or null. Needs the permission secrets[:NAME].
+export function secret(name) {
+  return native.secret(name) ?? null;
+}
+
+// A variable of the gateway's environment, or undefined. Needs the permission env[:NAME].
+export function env(name) {
+  return native.env(name) ?? undefined;
+}
+
 export { state, crypto };
-export default { asyncSleep, sleep, fail, retry, state, crypto };
+export default { asyncSleep, sleep, fail, retry, secret, env, state, crypto };

@@ -33,7 +33,7 @@ export async function getDocuments({ collection, limit = 100, offset = 0 }) {
 
 export async function addCollection(collection) {
   text(collection?.name, "the collection's name");
-  return promised(native.writeState(0, "", "", stringify(collection)));
+  return promised(native.writeState(0, "", collection.name, stringify(collection)));
 }
 
 export async function deleteCollection(name) {

@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use tidegate_js::{
-    Answer, Compiled, ConsoleLevel, Described, Diagnostic, Exchange, Failure, Function, Functions, Host,
-    Language, Lease, Limits, ModuleCode, Pending, Refused, RequestPart, Runtime, Side, StateRead, StateWrite,
-    check_graph, compile,
+    Answer, Compiled, ConsoleLevel, Described, Diagnostic, Exchange, Failure, Function, Functions, Grants,
+    Host, Language, Lease, Limits, ModuleCode, Pending, Refused, RequestPart, Runtime, Side, StateRead,
+    StateWrite, check_graph, compile,
 };
 
 #[derive(Default)]
@@ -344,7 +344,7 @@ impl Bench {
     pub(crate) fn of(modules: &[Compiled], limits: Limits) -> Bench {
         let host = Shared::default();
         let code: Vec<ModuleCode> = modules.iter().map(Compiled::code).collect();
-        let runtime = Runtime::new(&code, limits, Rc::new(host.clone()));
+        let runtime = Runtime::new(&code, limits, Grants::all(), Rc::new(host.clone()));
         Bench { runtime: runtime.unwrap_or_else(|f| panic!("no runtime: {f}\n{}", f.stack)), host }
     }
 
@@ -383,5 +383,5 @@ pub(crate) fn eval(statements: &str) -> String {
 }
 
 pub(crate) fn functions(modules: &[Compiled]) -> Result<Functions, Vec<Diagnostic>> {
-    check_graph(&modules.iter().map(Compiled::code).collect::<Vec<_>>())
+    check_graph(&modules.iter().map(Compiled::code).collect::<Vec<_>>(), &Grants::all())
 }

@@ -26,7 +26,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use tidegate_codec::{BodyFraming, RequestHead, ResponseHead};
-use tidegate_js::{Answer, Cause, ErrorInfo, Failure, Function, Lease, ModuleCode, Runtime};
+use tidegate_js::{Answer, Cause, ErrorInfo, Failure, Function, Grants, Lease, ModuleCode, Runtime};
 use tidegate_snapshot::{Script, ScriptReport};
 
 /// The shard's runtimes, one per script, by slot.
@@ -91,10 +91,18 @@ impl Scripts {
             memory_bytes: script.limits.memory_bytes,
             stack_bytes: script.limits.stack_bytes,
             contexts: self.contexts,
+            fetches: script.limits.fetches,
+            timers: script.limits.timers,
+            pending: script.limits.pending,
             ..tidegate_js::Limits::default()
         };
         let host = ScriptHost { lender: self.lender.clone(), namespace: script.namespace.clone() };
-        let runtime = Runtime::new(&modules, limits, Rc::new(host))?;
+        let permissions = Grants::parse(&script.permissions).map_err(|_| Failure {
+            cause: Cause::Internal,
+            message: "a permission is unknown".into(),
+            stack: String::new(),
+        })?;
+        let runtime = Runtime::new(&modules, limits, permissions, Rc::new(host))?;
         let mut runtimes = self.runtimes.borrow_mut();
         if at >= runtimes.len() {
             runtimes.resize_with(at + 1, || None);

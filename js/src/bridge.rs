@@ -30,6 +30,10 @@ pub(crate) struct Bridge {
     pub(crate) tripped: Cell<Option<Cause>>,
     /// A panic of the host, caught on its way into the engine.
     pub(crate) panic: Cell<Option<Box<dyn Any + Send>>>,
+    /// A module of the prelude is being evaluated because a global of it was touched.
+    pub(crate) loading: Cell<bool>,
+    /// A part of the prelude could not be set up: the context must not be leased again.
+    pub(crate) broken: Cell<bool>,
     generation: Cell<u32>,
     exchange: RefCell<Option<Rc<dyn Exchange>>>,
 }
@@ -52,6 +56,8 @@ impl Bridge {
             streams: RefCell::default(),
             tripped: Cell::new(None),
             panic: Cell::new(None),
+            loading: Cell::new(false),
+            broken: Cell::new(false),
             generation: Cell::new(0),
             exchange: RefCell::new(None),
         })

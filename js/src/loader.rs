@@ -21,13 +21,27 @@ pub(crate) struct Library {
     code: HashMap<String, Arc<[u8]>>,
     /// What the engine calls the entry.
     pub(crate) entry: String,
+    /// The gateway's modules that the graph imports.
+    pub(crate) host_imports: Vec<&'static str>,
 }
 
 impl Library {
     pub(crate) fn new(modules: &[ModuleCode]) -> Option<Rc<Library>> {
-        let mut library = Library { shown: HashMap::new(), code: HashMap::new(), entry: String::new() };
+        let mut library = Library {
+            shown: HashMap::new(),
+            code: HashMap::new(),
+            entry: String::new(),
+            host_imports: Vec::new(),
+        };
         for module in modules {
-            let shown = Positions::decode(&module.source_map)?.shown;
+            let Positions { shown, imports, .. } = Positions::decode(&module.source_map)?;
+            for import in imports {
+                if let Target::Host(host) = target(&import.specifier)
+                    && !library.host_imports.contains(&host)
+                {
+                    library.host_imports.push(host);
+                }
+            }
             if library.entry.is_empty() {
                 library.entry.clone_from(&shown);
             }

@@ -7,12 +7,17 @@ use std::sync::{Arc, OnceLock};
 use crate::bytecode;
 
 /// Name and source of every module of the prelude.
-const SOURCES: [(&str, &str); 8] = [
+const SOURCES: [(&str, &str); 13] = [
     ("tidegate:native", include_str!("prelude/native.js")),
-    ("tidegate:console", include_str!("prelude/console.js")),
-    ("tidegate:globals", include_str!("prelude/globals.js")),
-    ("tidegate:cookies", include_str!("prelude/cookies.js")),
+    ("tidegate:hardening", include_str!("prelude/hardening.js")),
     ("tidegate:context", include_str!("prelude/context.js")),
+    ("tidegate:parts", include_str!("prelude/parts.js")),
+    ("tidegate:cookies", include_str!("prelude/cookies.js")),
+    ("tidegate:console", include_str!("prelude/console.js")),
+    ("tidegate:timers", include_str!("prelude/timers.js")),
+    ("tidegate:encoding", include_str!("prelude/encoding.js")),
+    ("tidegate:exception", include_str!("prelude/exception.js")),
+    ("tidegate:clone", include_str!("prelude/clone.js")),
     ("tidegate", include_str!("prelude/dgate.js")),
     ("tidegate/state", include_str!("prelude/state.js")),
     ("tidegate/crypto", include_str!("prelude/crypto.js")),

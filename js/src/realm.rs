@@ -75,6 +75,10 @@ impl Realm {
     ) -> Result<Realm, BootError<'js>> {
         ctx.globals().set("__native", native::table(ctx, bridge)?)?;
         let prelude = import(ctx, prelude::BOOT, run_jobs)?;
+        // Before any code of the user's, so that what it does to builtins is not in their way.
+        for name in &library.host_imports {
+            import(ctx, name, run_jobs)?;
+        }
         let entry = import(ctx, &library.entry, run_jobs)?;
         let handle = |name: &str| prelude.get::<_, JsFunction>(name).map(|f| Persistent::save(ctx, f));
         let bind: JsFunction = prelude.get("bind")?;

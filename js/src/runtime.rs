@@ -170,6 +170,7 @@ impl Runtime {
     /// Takes a context back after its lease.
     pub(crate) fn return_realm(&self, mut realm: Box<Realm>) {
         let unfinished = realm.bridge.close();
+        realm.dead |= realm.bridge.broken.get();
         if unfinished && !realm.dead {
             // The promises of cancelled operations are forgotten with the table that could settle them.
             realm.dead = realm.context.with(|ctx| realm.reset(&ctx).is_err());

@@ -3,16 +3,19 @@
 
 mod cache;
 mod crypto;
+mod encoding;
 mod exchange;
 mod guards;
 mod hot;
+mod lazy;
 mod operations;
 mod streams;
 mod text;
 
 use std::rc::Rc;
 
-use rquickjs::{Ctx, Exception, FromJs, Object, TypedArray, Value, qjs};
+use rquickjs::function::This;
+use rquickjs::{Ctx, Exception, FromJs, Function as JsFunction, Object, TypedArray, Value, qjs};
 
 use crate::bridge::Bridge;
 
@@ -21,17 +24,24 @@ pub(crate) use hot::detach;
 pub(crate) use streams::{piece, response};
 pub(crate) use text::console_line;
 
-/// All of them.
+/// What every context starts with, and `need(group)` for the rest.
 pub(crate) fn table<'js>(ctx: &Ctx<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<Object<'js>> {
     let table = Object::new(ctx.clone())?;
     exchange::fill(ctx, &table, bridge)?;
     guards::fill(ctx, &table)?;
     hot::fill(ctx, &table, bridge)?;
     operations::fill(ctx, &table, bridge)?;
-    streams::fill(ctx, &table, bridge)?;
     text::fill(ctx, &table, bridge)?;
     cache::fill(ctx, &table, bridge)?;
-    crypto::fill(ctx, &table, bridge)?;
+    lazy::fill(ctx, &table, bridge)?;
+    let b = bridge.clone();
+    let need = move |ctx: Ctx<'js>, table: This<Object<'js>>, group: Text| match group.0.as_str() {
+        "encoding" => encoding::fill(&ctx, &table.0),
+        "hashes" => crypto::fill(&ctx, &table.0, &b),
+        "streams" => streams::fill(&ctx, &table.0, &b),
+        other => Err(Exception::throw_type(&ctx, &format!("there are no natives for '{other}'"))),
+    };
+    table.set("need", JsFunction::new(ctx.clone(), need)?)?;
     Ok(table)
 }
 

@@ -1,10 +1,7 @@
-//! Text in and out: the console's lines, UTF-8, base64 as browsers do it, and stack traces in the user's positions.
+//! Text in and out: the console's lines, UTF-8, and stack traces in the user's positions.
 
 use std::rc::Rc;
 
-use base64::Engine;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose};
 use rquickjs::{Ctx, Exception, Function as JsFunction, Object, TypedArray, Value};
 
 use super::{Text, bytes_of};
@@ -45,9 +42,7 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>
             Err(_) => Ok(String::from_utf8_lossy(bytes).into_owned()),
         }
     };
-    table.set("utf8Decode", JsFunction::new(ctx.clone(), decode)?)?;
-    table.set("atob", JsFunction::new(ctx.clone(), atob)?)?;
-    table.set("btoa", JsFunction::new(ctx.clone(), btoa)?)
+    table.set("utf8Decode", JsFunction::new(ctx.clone(), decode)?)
 }
 
 /// The user module whose code called the console, where the engine can tell.
@@ -88,33 +83,6 @@ pub(crate) fn console_line(text: &str, cap: usize) -> String {
 /// Marks that make a terminal show a line in another order than it was written.
 fn is_direction_mark(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// Forgiving base64 (infra standard): padding may be missing, whitespace is skipped, stray bits are ignored.
-const FORGIVING: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
-fn atob(ctx: Ctx<'_>, text: Text) -> rquickjs::Result<String> {
-    let compact: String =
-        text.0.chars().filter(|c| !matches!(c, ' ' | '\t' | '\n' | '\x0c' | '\r')).collect();
-    // Padding is only right where it fills up a group of four.
-    let padded = compact.ends_with('=') && !compact.len().is_multiple_of(4);
-    match FORGIVING.decode(&compact) {
-        Ok(bytes) if !padded => Ok(bytes.into_iter().map(char::from).collect()),
-        _ => Err(Exception::throw_message(&ctx, "atob: the text is not valid base64")),
-    }
-}
-
-fn btoa(ctx: Ctx<'_>, text: Text) -> rquickjs::Result<String> {
-    let bytes: Option<Vec<u8>> = text.0.chars().map(|c| u8::try_from(c).ok()).collect();
-    match bytes {
-        Some(bytes) => Ok(general_purpose::STANDARD.encode(bytes)),
-        None => Err(Exception::throw_message(&ctx, "btoa: the text has a character above U+00FF")),
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 // console: one line per call, objects shown in a form that is short and safe to compute.
-import { native } from "tidegate:native";
+import { native, later, expose } from "tidegate:native";
 
 const { isArray } = Array;
 const { ownKeys, getPrototypeOf, getOwnPropertyDescriptor } = Reflect;
@@ -122,7 +122,7 @@ export function report(what, error) {
   log(3, [what, error]);
 }
 
-globalThis.console = {
+export const console = {
   debug: (...values) => log(0, values),
   log: (...values) => log(1, values),
   info: (...values) => log(1, values),
@@ -131,3 +131,6 @@ globalThis.console = {
   trace: (...values) => log(0, ["Trace:", ...values, native.mapStack(new Error().stack).split("\n").map((f) => f.trim()).join(" ")]),
   assert: (condition, ...values) => condition || log(3, ["Assertion failed:", ...values]),
 };
+
+later.report = report;
+expose({ console });

@@ -1,9 +1,7 @@
 // ctx and everything reached from it. Each lease gets fresh objects that carry its number; the native side refuses
 // a number that is not the current one, so an object kept from an earlier request cannot see a later one.
-import { native, promised, settle, reset as forget, adopt } from "tidegate:native";
-import { bytes } from "tidegate:globals";
-import { parseCookies, parseSetCookie, writeCookie } from "tidegate:cookies";
-import "tidegate:console";
+import { native, promised, settle, reset as forget, adopt, bytes, from } from "tidegate:native";
+import "tidegate:hardening";
 
 export { settle, adopt };
 
@@ -12,7 +10,11 @@ const { stringify, parse } = JSON;
 const REQUEST = 0;
 const UPSTREAM = 1;
 const RESPONSE = 2;
-const [METHOD, PATH, QUERY, HOST, REMOTE, PROTOCOL] = [0, 1, 2, 3, 4, 5];
+const METHOD = 0;
+const PATH = 1;
+const HOST = 3;
+const REMOTE = 4;
+const PROTOCOL = 5;
 const RESPONSE_MODIFIER = 2;
 const ERROR_HANDLER = 4;
 
@@ -33,6 +35,10 @@ let rest = null;
 function ours(g) {
   if (g !== lease) throw new Error("the request is over");
 }
+
+// What few requests need is evaluated when one does.
+const parts = () => from("tidegate:parts", "parts");
+const cookies = () => from("tidegate:cookies", "cookies");
 
 export function bind(index, f, self) {
   functions[index] = self === undefined ? f : (ctx, error) => f.call(self, ctx, error);
@@ -74,13 +80,6 @@ export function reset() {
   pumps = [];
   lease = -1;
   current = request = response = upstream = requestHeaders = query = rest = null;
-}
-
-// Pairs in one flat array → names with all their values, in an object that inherits nothing.
-function grouped(flat) {
-  const object = { __proto__: null };
-  for (let i = 0; i < flat.length; i += 2) (object[flat[i]] ??= []).push(flat[i + 1]);
-  return object;
 }
 
 class Headers {
@@ -130,104 +129,7 @@ class Headers {
     return this.entries()[Symbol.iterator]();
   }
   toJSON() {
-    return grouped(fields(this.#h >> 2, this.#h & 3));
-  }
-}
-
-class Trailer {
-  #g;
-  constructor(g) {
-    this.#g = g;
-  }
-  toJSON() {
-    return grouped(native.trailers(this.#g));
-  }
-  values(name) {
-    const wanted = String(name).toLowerCase();
-    const found = [];
-    const flat = native.trailers(this.#g);
-    for (let i = 0; i < flat.length; i += 2) if (flat[i].toLowerCase() === wanted) found.push(flat[i + 1]);
-    return found;
-  }
-  get(name) {
-    return this.values(name)[0] ?? "";
-  }
-  has(name) {
-    return this.values(name).length > 0;
-  }
-}
-
-class Query {
-  #g;
-  #flat;
-  constructor(g) {
-    this.#g = g;
-    this.#flat = native.queryParse(part(g << 2, QUERY));
-  }
-  #write(flat) {
-    setPart(this.#g, QUERY, native.queryEncode(flat));
-    this.#flat = flat;
-  }
-  #without(name) {
-    const flat = [];
-    const old = this.#flat;
-    for (let i = 0; i < old.length; i += 2) if (old[i] !== name) flat.push(old[i], old[i + 1]);
-    return flat;
-  }
-  get(name) {
-    return this.values(name)[0] ?? "";
-  }
-  values(name) {
-    const wanted = String(name);
-    const found = [];
-    for (let i = 0; i < this.#flat.length; i += 2) if (this.#flat[i] === wanted) found.push(this.#flat[i + 1]);
-    return found;
-  }
-  getAll(name) {
-    return this.values(name);
-  }
-  has(name) {
-    return this.values(name).length > 0;
-  }
-  set(name, value) {
-    const flat = this.#without(String(name));
-    flat.push(String(name), String(value));
-    this.#write(flat);
-  }
-  add(name, value) {
-    this.#write([...this.#flat, String(name), String(value)]);
-  }
-  append(name, value) {
-    this.add(name, value);
-  }
-  del(name) {
-    this.#write(this.#without(String(name)));
-  }
-  delete(name) {
-    this.del(name);
-  }
-  entries() {
-    const pairs = [];
-    for (let i = 0; i < this.#flat.length; i += 2) pairs.push([this.#flat[i], this.#flat[i + 1]]);
-    return pairs;
-  }
-  keys() {
-    return this.entries().map((pair) => pair[0]);
-  }
-  forEach(each, self) {
-    for (const [name, value] of this.entries()) each.call(self, value, name, this);
-  }
-  [Symbol.iterator]() {
-    return this.entries()[Symbol.iterator]();
-  }
-  encode() {
-    return native.queryEncode(this.#flat);
-  }
-  toString() {
-    return this.encode();
-  }
-  toJSON() {
-    return grouped(this.#flat);
+    return parts().grouped(fields(this.#h >> 2, this.#h & 3));
   }
 }
 
@@ -261,7 +163,7 @@ class Request {
   }
   get query() {
     ours(this.#g);
-    return (query ??= new Query(this.#g));
+    return (query ??= parts().query(this.#g));
   }
   get contentLength() { return native.contentLength(this.#g, REQUEST); }
   async readBody() { return promised(native.readBody(this.#g, REQUEST)); }
@@ -278,22 +180,6 @@ class Request {
   }
 }
 
-// RFC 9110, section 15; the phrases of codes that are in use.
-const PHRASES = {
-  __proto__: null,
-  200: "OK", 201: "Created", 202: "Accepted", 203: "Non-Authoritative Information", 204: "No Content",
-  205: "Reset Content", 206: "Partial Content", 300: "Multiple Choices", 301: "Moved Permanently", 302: "Found",
-  303: "See Other", 304: "Not Modified", 307: "Temporary Redirect", 308: "Permanent Redirect", 400: "Bad Request",
-  401: "Unauthorized", 402: "Payment Required", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
-  406: "Not Acceptable", 407: "Proxy Authentication Required", 408: "Request Timeout", 409: "Conflict", 410: "Gone",
-  411: "Length Required", 412: "Precondition Failed", 413: "Content Too Large", 414: "URI Too Long",
-  415: "Unsupported Media Type", 416: "Range Not Satisfiable", 417: "Expectation Failed", 421: "Misdirected Request",
-  422: "Unprocessable Content", 426: "Upgrade Required", 428: "Precondition Required", 429: "Too Many Requests",
-  431: "Request Header Fields Too Large", 451: "Unavailable For Legal Reasons", 500: "Internal Server Error",
-  501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
-  505: "HTTP Version Not Supported",
-};
-
 class Upstream {
   #g;
   #headers;
@@ -305,8 +191,8 @@ class Upstream {
   get headers() { return (this.#headers ??= new Headers(this.#g << 2 | UPSTREAM)); }
   get statusCode() { return status(this.#g << 2 | UPSTREAM); }
   set statusCode(code) { native.setStatus(this.#g, UPSTREAM, code); }
-  get statusText() { return PHRASES[this.statusCode] ?? ""; }
-  get trailer() { return new Trailer(this.#g); }
+  get statusText() { return parts().phrase(this.statusCode); }
+  get trailer() { return parts().trailer(this.#g); }
   get protocol() { return native.protocol(this.#g); }
   get contentLength() { return native.contentLength(this.#g, UPSTREAM); }
   async readBody() { return promised(native.readBody(this.#g, UPSTREAM)); }
@@ -329,7 +215,7 @@ class Upstream {
   redirect(url) { this.#redirect(url, 307); }
   redirectPermanent(url) { this.#redirect(url, 301); }
   query() { return this.#ctx.request().query; }
-  cookie() { return fieldValues(this.#g, UPSTREAM, "Set-Cookie").map(parseSetCookie); }
+  cookie() { return fieldValues(this.#g, UPSTREAM, "Set-Cookie").map(cookies().parseSetCookie); }
   toJSON() {
     const { headers, statusCode, statusText, trailer, protocol, contentLength } = this;
     return { headers, statusCode, statusText, trailer, protocol, contentLength };
@@ -394,10 +280,10 @@ class Response {
   }
   cookie(name, value, options) {
     this.#open();
-    fieldAdd(this.#g << 2 | RESPONSE, "Set-Cookie", writeCookie(name, value, options));
+    fieldAdd(this.#g << 2 | RESPONSE, "Set-Cookie", cookies().writeCookie(name, value, options));
     return this;
   }
-  getCookies() { return parseCookies(fieldValues(this.#g, REQUEST, "Cookie")); }
+  getCookies() { return cookies().parseCookies(fieldValues(this.#g, REQUEST, "Cookie")); }
   getCookie(name) { return this.getCookies().find((cookie) => cookie.name === name) ?? null; }
   toJSON() {
     const { headers, headersSent, locals, statusCode } = this;

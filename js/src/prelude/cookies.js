@@ -1,4 +1,6 @@
 // Cookies as text (RFC 6265, sections 4.1 and 4.2).
+import { later } from "tidegate:native";
+
 const SAME_SITE = { __proto__: null, lax: "Lax", strict: "Strict", none: "None" };
 
 // Request cookies: [{ name, value }].
@@ -61,3 +63,5 @@ export function writeCookie(name, value, options = {}) {
   }
   return line;
 }
+
+later.cookies = { parseCookies, parseSetCookie, writeCookie };

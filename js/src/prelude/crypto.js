@@ -1,7 +1,8 @@
 // `import … from "dgate/crypto"`. Encodings: hex, base64, base64raw, base64url, base64rawurl; none gives an
 // ArrayBuffer.
-import { native } from "tidegate:native";
-import { bytes } from "tidegate:globals";
+import { native, bytes } from "tidegate:native";
+
+native.need("hashes");
 
 export function createHash(algorithm) {
   return native.createHash(algorithm);

@@ -4,6 +4,7 @@
 use crate::connection;
 use crate::fault::Fault;
 use crate::local::Local;
+use crate::outbox::Detail;
 use crate::respond::{self, Ask, Rules};
 use crate::wire;
 use std::net::SocketAddr;
@@ -56,14 +57,15 @@ fn admit(local: &Rc<Local>, socket: Socket, address: SocketAddr) {
     };
     spawn_guarded(task, move |panic| {
         let lender = &noticed.lender;
-        lender.outbox.fault(&lender.counters, Fault::Panicked, None, address.ip(), panic);
+        let detail = Detail { text: panic, ..Detail::default() };
+        lender.outbox.fault(&lender.counters, Fault::Panicked, None, address.ip(), detail);
     });
 }
 
 /// One connection too many: told so, and closed.
 async fn turn_away(local: Rc<Local>, socket: Socket, address: SocketAddr) {
     let (lender, tables) = (&local.lender, local.current.pin());
-    lender.outbox.fault(&lender.counters, Fault::TooManyConnections, None, address.ip(), "");
+    lender.outbox.fault(&lender.counters, Fault::TooManyConnections, None, address.ip(), Detail::default());
     let rules = Rules { settings: tables.settings(), is_hidden: false, is_ours: true };
     let own = respond::answer(Fault::TooManyConnections, None);
     let (_input, mut output) = wire::open(socket);

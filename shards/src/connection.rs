@@ -4,6 +4,7 @@
 use crate::exchange::{self, Session};
 use crate::fault::Fault;
 use crate::local::Local;
+use crate::outbox::Detail;
 use crate::record::Line;
 use crate::respond::{self, Ask, Rules};
 use crate::wire::{self, Broken};
@@ -105,7 +106,7 @@ async fn refuse(local: &Local, session: &mut Session, fault: Fault) {
     let rules = Rules { settings: tables.settings(), is_hidden: false, is_ours: true };
     let own = respond::answer(fault, None);
     let started = clock::precise_ns();
-    lender.outbox.fault(&lender.counters, fault, None, session.peer.address.ip(), "");
+    lender.outbox.fault(&lender.counters, fault, None, session.peer.address.ip(), Detail::default());
     respond::send_own(&own, &Ask::unreadable(), &rules, &mut session.output, &local.limits).await;
     let duration_ns = clock::precise_ns() - started;
     lender.counters.request(None, own.head.status(), duration_ns);

@@ -5,18 +5,20 @@ use crate::body::Body;
 use crate::fault::Fault;
 use crate::link::Answered;
 use crate::local::Local;
+use crate::outbox::Detail;
 use crate::policy::{self, Admission};
 use crate::record;
 use crate::reply::Own;
 use crate::respond::{self, Ask, Rules};
 use crate::route::{self, Matched, Memo};
-use crate::script::{Lent, Outcome, Run, Source, Trouble};
+use crate::script::{self, Lent, Outcome, Run, Source, Trouble};
 use crate::tables::Tables;
 use crate::upstream::{self, Call, Line, RequestBody};
 use crate::wire::{Input, Output, Peer};
 use std::mem::take;
 use std::sync::Arc;
 use tidegate_codec::{BodyFraming, RequestHead};
+use tidegate_js::Function;
 use tidegate_reactor::clock;
 use tidegate_snapshot::Route;
 
@@ -57,6 +59,8 @@ struct Exchange<'t, 'c> {
     is_touched: bool,
     /// The request's body was taken to its end.
     is_read: bool,
+    /// What its modules know it by.
+    id: Option<(u16, u64)>,
 }
 
 async fn serve<'x, 't: 'x>(x: &mut Exchange<'t, '_>, input: &'x mut Input) -> Result<Reply<'x>, Trouble> {
@@ -92,6 +96,7 @@ pub async fn run(local: &Local, session: &mut Session) -> bool {
         is_lent: false,
         is_touched: false,
         is_read: is_bodiless,
+        id: None,
     };
     // A proxied response may still hold the input for its upload, so it is sent first.
     let outcome = match serve(&mut x, input).await {
@@ -177,14 +182,10 @@ impl<'t> Exchange<'t, '_> {
         let Some(pipeline) = &matched.route.pipeline else { return Ok(None) };
         let script = &pipeline.stages[0].variants[0].script;
         let framing = self.head.body();
-        let lent = Lent::new(
-            take(self.head),
-            matched.params(),
-            self.peer,
-            matched.route,
-            matched.namespace,
-            self.local.next_id(),
-        );
+        let id = self.local.next_id();
+        self.id = Some(id);
+        let lent =
+            Lent::new(take(self.head), matched.params(), self.peer, matched.route, matched.namespace, id);
         match self.local.scripts.begin(script, lent) {
             Ok(run) => {
                 self.run = Some(run);
@@ -425,23 +426,28 @@ impl<'t> Exchange<'t, '_> {
     }
 
     fn explain(&self, trouble: &Trouble) {
-        let detail = match &trouble.failure {
-            Some(failure) if failure.stack.is_empty() => failure.message.clone(),
-            Some(failure) => format!("{}\n{}", failure.message, failure.stack.trim_end()),
-            None => String::new(),
+        let (text, stack) = match &trouble.failure {
+            Some(failure) => (failure.message.as_str(), failure.stack.as_str()),
+            None => ("", ""),
         };
-        self.say(trouble.fault, &detail);
+        let function = trouble.function.map(Function::name);
+        self.say(
+            trouble.fault,
+            Detail { module: trouble.module.as_ref(), function, text, stack, request_id: None },
+        );
     }
 
     fn note(&self, fault: Option<Fault>) {
         if let Some(fault) = fault {
-            self.say(fault, "after the response's head had left");
+            let text = "after the response's head had left";
+            self.say(fault, Detail { text, ..Detail::default() });
         }
     }
 
-    fn say(&self, fault: Fault, detail: &str) {
+    fn say(&self, fault: Fault, detail: Detail<'_>) {
         let lender = &self.local.lender;
         let route = self.route.map(|route| &**route);
+        let detail = Detail { request_id: self.id.map(script::show_id), ..detail };
         lender.outbox.fault(&lender.counters, fault, route, self.peer.address.ip(), detail);
     }
 }

@@ -43,6 +43,10 @@ pub struct Limits {
     pub upstream_socket: SocketOptions,
     /// Contexts of one script on this shard: calls that may be under way at once.
     pub script_contexts: u32,
+    /// Lines for a module's log between two reports (four a second); what is more is dropped and counted.
+    pub module_lines: u32,
+    /// Bytes of such lines.
+    pub module_line_bytes: usize,
     /// Names that modules asked for, kept resolved.
     pub resolved_names: usize,
     /// How long such a name is believed.
@@ -69,6 +73,8 @@ impl Default for Limits {
             client_socket: SocketOptions::default(),
             upstream_socket: SocketOptions::default(),
             script_contexts: 64,
+            module_lines: 128,
+            module_line_bytes: 128 << 10,
             resolved_names: 256,
             resolved_ttl: Duration::from_secs(30),
         }

@@ -111,10 +111,11 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
     let generation = options.snapshot.generation;
     let lender = Rc::new(Lender {
         reader: options.reader,
-        outbox: Outbox { admin: options.admin, shard: options.index },
+        outbox: Outbox::new(options.admin, options.index, &options.limits),
         counters: Default::default(),
         writes: Default::default(),
         names: Default::default(),
+        running: Default::default(),
     });
     let local = Rc::new(Local {
         scripts: Scripts::new(lender.clone(), options.limits.script_contexts),
@@ -165,6 +166,7 @@ async fn report(local: Rc<Local>) {
 
 fn send_report(local: &Local) {
     let lender = &local.lender;
+    lender.outbox.roll(&lender.counters);
     let mut report = lender.counters.take(lender.outbox.shard, local.current.held());
     report.scripts = local.scripts.report();
     // A full mailbox loses one interval's numbers, and says so.

@@ -18,11 +18,14 @@ mod settings;
 pub use document::{DocumentQuery, DocumentReader, DocumentWrite};
 pub use domain::{Domain, DomainTable};
 pub use host_pattern::{HostPattern, PatternError};
-pub use message::{Event, EventLevel, ToAdmin, ToShard};
+pub use message::{Event, EventKind, EventLevel, ToAdmin, ToShard};
 pub use path_pattern::{PathPattern, PathPatternError, Piece};
 pub use path_tree::{Found, MAX_PARAMS, Match, MethodSet, Params, PathTree};
 pub use records::RecordSink;
-pub use report::{LATENCY_BOUNDS_US, RouteReport, ScriptReport, ShardReport, ShardTotals, StatusClass};
+pub use report::{
+    FunctionReport, LATENCY_BOUNDS_US, RouteReport, ScriptNow, ScriptReport, ShardReport, ShardTotals,
+    StatusClass, TimesReport,
+};
 pub use route::{
     Condition, Endpoint, ModuleCode, ModuleLimits, Namespace, Pipeline, Revision, Route, Script,
     ScriptFunctions, Service, Share, Snapshot, Stage, Sticky, Subject, Variant,

@@ -38,7 +38,7 @@ pub enum ToAdmin {
     /// What was counted since the last report.
     Report(Box<ShardReport>),
     /// Something worth a log line.
-    Event(Event),
+    Event(Box<Event>),
     /// The shard has closed its listener and finished its requests.
     Drained {
         /// Index of the shard.
@@ -80,21 +80,66 @@ pub enum EventLevel {
     Error,
 }
 
+/// Whether an [`Event`] belongs into its module's log, and as what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventKind {
+    /// It does not: it is for whoever runs the gateway.
+    Gateway,
+    /// The module wrote it.
+    Console,
+    /// The module failed: uncaught, or a rejection that nobody handled.
+    Error,
+    /// A limit was hit.
+    Limit,
+    /// A scheduled run came to its end.
+    Scheduled,
+}
+
 /// A log line that a shard hands to the admin, who writes it; a shard never writes a file. Bounded and droppable.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Event {
     /// Index of the shard.
     pub shard: u16,
+    /// Whether it belongs into its module's log.
+    pub kind: EventKind,
     /// How loud.
     pub level: EventLevel,
     /// Stable snake_case name of what happened: `header_timeout`, `module_error`, `console`.
     pub what: &'static str,
     /// `namespace/route`, where one is known.
     pub route: Option<Arc<str>>,
-    /// `namespace/module`, for console lines and module errors.
+    /// `namespace/module` of the script that ran, for console lines and module errors: whose log it belongs into.
     pub module: Option<Arc<str>>,
+    /// Name of the module of that script that wrote it, where it is another than the entry.
+    pub source: Option<Box<str>>,
+    /// The function that ran: `requestModifier`, `scheduled`.
+    pub function: Option<&'static str>,
+    /// Id of the exchange, as the module's `ctx.id` shows it.
+    pub request_id: Option<Box<str>>,
     /// The client's address without port, where one is known.
     pub client: Option<std::net::IpAddr>,
     /// Text for a person; already free of control characters and secrets.
     pub text: String,
+    /// Frames of a stack in the positions of the source, one a line, innermost first; empty for none.
+    pub stack: String,
+}
+
+impl Event {
+    /// An event that is about nothing but its shard.
+    pub fn new(shard: u16, level: EventLevel, what: &'static str, text: String) -> Self {
+        Self {
+            shard,
+            kind: EventKind::Gateway,
+            level,
+            what,
+            route: None,
+            module: None,
+            source: None,
+            function: None,
+            request_id: None,
+            client: None,
+            text,
+            stack: String::new(),
+        }
+    }
 }

@@ -95,6 +95,43 @@ pub struct ScriptReport {
     pub failures: u64,
     /// CPU time in nanoseconds.
     pub cpu_ns: u64,
-    /// Bytes of heap now.
+    /// The runtime as it is now; `None` if it is gone.
+    pub now: Option<ScriptNow>,
+    /// Its functions that were called.
+    pub functions: Vec<FunctionReport>,
+}
+
+/// A script's runtime on a shard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ScriptNow {
+    /// Bytes of heap.
     pub memory_bytes: u64,
+    /// Contexts that exist.
+    pub contexts: u32,
+    /// Of those, the ones that calls hold.
+    pub leased: u32,
+}
+
+/// Calls of one function of a script.
+#[derive(Debug, Clone)]
+pub struct FunctionReport {
+    /// `requestModifier` and the like.
+    pub function: &'static str,
+    /// How they ended, by stable name (`ok`, `cancelled`, or a cause), with how often.
+    pub outcomes: Vec<(&'static str, u64)>,
+    /// CPU time of a call.
+    pub cpu: TimesReport,
+    /// From a call's begin to its end.
+    pub wall: TimesReport,
+}
+
+/// What a `tidegate_js::Histogram` has counted.
+#[derive(Debug, Clone, Default)]
+pub struct TimesReport {
+    /// Buckets that are not empty, by index, with their counts.
+    pub filled: Vec<(u16, u64)>,
+    /// Sum in nanoseconds.
+    pub sum_ns: u64,
+    /// The largest, in nanoseconds.
+    pub max_ns: u64,
 }

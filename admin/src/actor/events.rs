@@ -102,14 +102,17 @@ fn one_line(text: &str) -> String {
 }
 
 fn write(event: &Event) {
-    let Event { shard, level, what, route, module, client, text } = event;
-    let text = one_line(text);
-    let (route, module) = (route.as_deref(), module.as_deref());
+    let Event {
+        shard, level, what, route, module, source, function, request_id, client, text, stack, ..
+    } = event;
+    let text = one_line(&format!("{text}\n{stack}"));
+    let (route, module, source) = (route.as_deref(), module.as_deref(), source.as_deref());
+    let request_id = request_id.as_deref();
     let client = client.map(tracing::field::display);
     // The macro wants its level when it is compiled.
     macro_rules! line {
         ($level:ident) => {
-            tracing::$level!(target: "tidegate::shard", shard, what, route, module, client, "{text}")
+            tracing::$level!(target: "tidegate::shard", shard, what, route, module, source, function, request_id, client, "{text}")
         };
     }
     match level {
@@ -126,7 +129,7 @@ mod tests {
 
     fn event(what: &'static str, module: Option<&str>, level: EventLevel) -> Event {
         let module = module.map(Into::into);
-        Event { shard: 0, level, what, route: None, module, client: None, text: String::new() }
+        Event { module, ..Event::new(0, level, what, String::new()) }
     }
 
     #[test]

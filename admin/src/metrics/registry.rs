@@ -283,7 +283,9 @@ fn add_script(row: &mut ScriptRow, shard: u16, report: &ScriptReport) {
     row.calls = row.calls.wrapping_add(report.calls);
     row.failures = row.failures.wrapping_add(report.failures);
     row.cpu_ns = row.cpu_ns.wrapping_add(report.cpu_ns);
-    row.memory.insert(shard, report.memory_bytes);
+    if let Some(now) = report.now {
+        row.memory.insert(shard, now.memory_bytes);
+    }
 }
 
 /// Microseconds as seconds without the noise of floats.

@@ -1,15 +1,19 @@
 //! What the shard lends to the modules of one namespace: clock, randomness, documents, the log. Documents are read
 //! from the local store on this thread; writes and names go to the admin and come back as a message.
 
+use super::scripted::Scripted;
 use crate::counters::Counters;
 use crate::outbox::Outbox;
 use crate::tickets::Tickets;
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tidegate_js::{ConsoleLevel, Host, Pending, Refused, StateRead, StateWrite};
+use tidegate_js::{ConsoleLevel, Function, Host, Pending, Refused, StateRead, StateWrite};
 use tidegate_reactor::{Either, clock, race, sleep};
-use tidegate_snapshot::{DocumentQuery, DocumentReader, DocumentWrite, Event, EventLevel, ToAdmin};
+use tidegate_snapshot::{
+    DocumentQuery, DocumentReader, DocumentWrite, Event, EventKind, EventLevel, Script, ToAdmin,
+};
 
 /// How long a module waits for the admin before its write is called failed.
 const ADMIN_PATIENCE: Duration = Duration::from_secs(20);
@@ -26,6 +30,23 @@ pub struct Lender {
     pub writes: Tickets<Result<String, String>>,
     /// Names under way.
     pub names: Tickets<Result<Vec<std::net::SocketAddr>, String>>,
+    /// Whose module runs now.
+    pub running: Running,
+}
+
+/// The function and the exchange that JavaScript runs for at this moment: a shard polls one call at a time. It is what
+/// tells a console line where it came from.
+#[derive(Default)]
+pub struct Running(RefCell<Option<(Function, Rc<Scripted>)>>);
+
+impl Running {
+    /// Polls a call, known as this one's for as long as that takes.
+    pub fn during<R>(&self, function: Function, exchange: &Rc<Scripted>, poll: impl FnOnce() -> R) -> R {
+        self.0.replace(Some((function, exchange.clone())));
+        let polled = poll();
+        self.0.take();
+        polled
+    }
 }
 
 /// The host of one script.
@@ -34,6 +55,44 @@ pub struct ScriptHost {
     pub lender: Rc<Lender>,
     /// The namespace whose state the modules see.
     pub namespace: Arc<str>,
+    /// `namespace/entry`: whose log its lines belong into.
+    key: Arc<str>,
+}
+
+impl ScriptHost {
+    /// A host for the runtime of a script.
+    pub fn new(lender: Rc<Lender>, script: &Script) -> Self {
+        Self { lender, namespace: script.namespace.clone(), key: script.key.clone() }
+    }
+
+    /// Sends a line for the module's log, with what is known of where it came from.
+    fn say(
+        &self,
+        kind: EventKind,
+        what: &'static str,
+        level: EventLevel,
+        source: &str,
+        text: &str,
+        stack: &str,
+    ) {
+        let Lender { outbox, counters, running, .. } = &*self.lender;
+        outbox.module_event(counters, &self.key, text.len() + stack.len(), || {
+            let running = running.0.borrow();
+            let (route, request_id) =
+                running.as_ref().and_then(|(_, exchange)| exchange.whereabouts()).unzip();
+            let is_entry = self.key.strip_prefix(&*self.namespace).is_some_and(|rest| &rest[1..] == source);
+            Event {
+                kind,
+                route,
+                module: Some(self.key.clone()),
+                source: (!is_entry).then(|| source.into()),
+                function: running.as_ref().map(|(function, _)| function.name()),
+                request_id: request_id.map(Into::into),
+                stack: stack.to_owned(),
+                ..Event::new(outbox.shard, level, what, text.to_owned())
+            }
+        });
+    }
 }
 
 impl Lender {
@@ -72,21 +131,17 @@ impl Host for ScriptHost {
     }
 
     fn console(&self, module: &str, level: ConsoleLevel, text: &str) {
-        let event = Event {
-            shard: self.lender.outbox.shard,
-            level: match level {
-                ConsoleLevel::Debug => EventLevel::Debug,
-                ConsoleLevel::Info => EventLevel::Info,
-                ConsoleLevel::Warn => EventLevel::Warn,
-                ConsoleLevel::Error => EventLevel::Error,
-            },
-            what: "console",
-            route: None,
-            module: Some(format!("{}/{module}", self.namespace).into()),
-            client: None,
-            text: text.to_string(),
+        let level = match level {
+            ConsoleLevel::Debug => EventLevel::Debug,
+            ConsoleLevel::Info => EventLevel::Info,
+            ConsoleLevel::Warn => EventLevel::Warn,
+            ConsoleLevel::Error => EventLevel::Error,
         };
-        self.lender.outbox.event(&self.lender.counters, event);
+        self.say(EventKind::Console, "console", level, module, text, "");
+    }
+
+    fn unhandled(&self, module: &str, text: &str, stack: &str) {
+        self.say(EventKind::Error, "module_rejection", EventLevel::Error, module, text, stack);
     }
 
     fn read_state(&self, read: StateRead) -> Result<String, Refused> {

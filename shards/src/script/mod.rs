@@ -3,12 +3,13 @@
 
 mod chosen;
 mod host;
+mod loaded;
 mod scripted;
 mod slot;
 
 pub use chosen::Names;
 pub use host::Lender;
-pub use scripted::Lent;
+pub use scripted::{Lent, show_id};
 pub use slot::Outcome;
 
 use crate::body::{Body, BodyFault};
@@ -17,6 +18,7 @@ use crate::limits::Limits;
 use crate::reply::Own;
 use crate::wire::{Input, Output};
 use host::ScriptHost;
+use loaded::Shelf;
 use scripted::Scripted;
 use slot::BodySlot;
 use std::cell::RefCell;
@@ -33,14 +35,7 @@ use tidegate_snapshot::{Script, ScriptReport};
 pub struct Scripts {
     lender: Rc<Lender>,
     contexts: u32,
-    runtimes: RefCell<Vec<Option<Loaded>>>,
-}
-
-struct Loaded {
-    script: Arc<Script>,
-    runtime: Rc<Runtime>,
-    /// What was reported already: calls, failures, CPU nanoseconds.
-    reported: (u64, u64, u64),
+    runtimes: RefCell<Shelf>,
 }
 
 /// A fault with what a person needs to find its cause.
@@ -49,17 +44,21 @@ pub struct Trouble {
     pub fault: Fault,
     /// The module's own words, with the stack.
     pub failure: Option<Failure>,
+    /// The function that ran.
+    pub function: Option<Function>,
+    /// `namespace/module` of the script it belongs to.
+    pub module: Option<Arc<str>>,
 }
 
 impl From<Fault> for Trouble {
     fn from(fault: Fault) -> Self {
-        Self { fault, failure: None }
+        Self { fault, failure: None, function: None, module: None }
     }
 }
 
 impl From<Failure> for Trouble {
     fn from(failure: Failure) -> Self {
-        Self { fault: Fault::Module(failure.cause), failure: Some(failure) }
+        Self { fault: Fault::Module(failure.cause), failure: Some(failure), function: None, module: None }
     }
 }
 
@@ -71,11 +70,8 @@ impl Scripts {
 
     /// The runtime of a script, made when it is first wanted here.
     fn runtime(&self, script: &Arc<Script>) -> Result<Rc<Runtime>, Failure> {
-        let at = script.slot as usize;
-        if let Some(Some(loaded)) = self.runtimes.borrow().get(at)
-            && Arc::ptr_eq(&loaded.script, script)
-        {
-            return Ok(loaded.runtime.clone());
+        if let Some(runtime) = self.runtimes.borrow().get(script) {
+            return Ok(runtime.clone());
         }
         let modules: Vec<ModuleCode> = script
             .modules
@@ -96,18 +92,14 @@ impl Scripts {
             pending: script.limits.pending,
             ..tidegate_js::Limits::default()
         };
-        let host = ScriptHost { lender: self.lender.clone(), namespace: script.namespace.clone() };
+        let host = ScriptHost::new(self.lender.clone(), script);
         let permissions = Grants::parse(&script.permissions).map_err(|_| Failure {
             cause: Cause::Internal,
             message: "a permission is unknown".into(),
             stack: String::new(),
         })?;
         let runtime = Runtime::new(&modules, limits, permissions, Rc::new(host))?;
-        let mut runtimes = self.runtimes.borrow_mut();
-        if at >= runtimes.len() {
-            runtimes.resize_with(at + 1, || None);
-        }
-        runtimes[at] = Some(Loaded { script: script.clone(), runtime: runtime.clone(), reported: (0, 0, 0) });
+        self.runtimes.borrow_mut().put(script, runtime.clone());
         Ok(runtime)
     }
 
@@ -119,35 +111,25 @@ impl Scripts {
         };
         let view = Scripted::new(lent);
         match runtime.lease(view.clone()) {
-            Ok(lease) => Ok(Run { lease, runtime, view, body_cap: script.limits.body_bytes as u64 }),
+            Ok(lease) => Ok(Run {
+                lease,
+                runtime,
+                view,
+                lender: self.lender.clone(),
+                body_cap: script.limits.body_bytes as u64,
+            }),
             Err(failure) => Err(Box::new((failure.into(), view.close().expect("lent a moment ago")))),
         }
     }
 
     /// Drops the runtimes of scripts that are gone: those whose slot is above `slots`.
     pub fn retain(&self, slots: u32) {
-        self.runtimes.borrow_mut().truncate(slots as usize);
+        self.runtimes.borrow_mut().truncate(slots);
     }
 
     /// What was counted since the last time.
     pub fn report(&self) -> Vec<ScriptReport> {
-        let mut reports = Vec::new();
-        for loaded in self.runtimes.borrow_mut().iter_mut().flatten() {
-            let stats = loaded.runtime.stats();
-            let now = (stats.calls, stats.failures.iter().sum(), stats.cpu_ns);
-            if now == loaded.reported {
-                continue;
-            }
-            reports.push(ScriptReport {
-                key: loaded.script.key.clone(),
-                calls: now.0 - loaded.reported.0,
-                failures: now.1 - loaded.reported.1,
-                cpu_ns: now.2 - loaded.reported.2,
-                memory_bytes: stats.memory_bytes as u64,
-            });
-            loaded.reported = now;
-        }
-        reports
+        self.runtimes.borrow_mut().report()
     }
 }
 
@@ -196,6 +178,7 @@ pub struct Run {
     lease: Lease,
     runtime: Rc<Runtime>,
     view: Rc<Scripted>,
+    lender: Rc<Lender>,
     body_cap: u64,
 }
 
@@ -246,20 +229,24 @@ impl Run {
         source: &mut Source<'_>,
     ) -> Result<Answer, Trouble> {
         let cap = self.body_cap;
+        let (running, view) = (&self.lender.running, &self.view);
         let call = match error {
             Some(error) => self.lease.call_error_handler(error),
             None => self.lease.call(function),
         };
         let mut call = pin!(call);
         loop {
-            let step = poll_fn(|context| match call.as_mut().poll(context) {
-                Poll::Ready(answer) => Poll::Ready(Some(answer)),
-                Poll::Pending if slot.is_wanted() => Poll::Ready(None),
-                Poll::Pending => Poll::Pending,
-            })
-            .await;
+            let step =
+                poll_fn(|context| match running.during(function, view, || call.as_mut().poll(context)) {
+                    Poll::Ready(answer) => Poll::Ready(Some(answer)),
+                    Poll::Pending if slot.is_wanted() => Poll::Ready(None),
+                    Poll::Pending => Poll::Pending,
+                })
+                .await;
             match step {
-                Some(answer) => return answer.map_err(Trouble::from),
+                Some(answer) => {
+                    return answer.map_err(|failure| Trouble { function: Some(function), ..failure.into() });
+                }
                 // Known before a byte was read: the body stays on the wire, and goes on if the module does not mind.
                 None if matches!(source.framing, BodyFraming::Length(length) if length > cap) => {
                     slot.fulfil(Err(too_large(cap)));
@@ -322,7 +309,8 @@ impl Run {
         if slot.is_broken() {
             // The module went on without it; the client must not get a body that lost its beginning.
             let (cause, message) = (Cause::Memory, too_large(self.body_cap));
-            Err(Failure { cause, message, stack: String::new() }.into())
+            let failure = Failure { cause, message, stack: String::new() };
+            Err(Trouble { function: Some(Function::ResponseModifier), ..failure.into() })
         } else {
             Ok(())
         }

@@ -44,6 +44,11 @@ pub struct Lent {
     pub id: (u16, u64),
 }
 
+/// The id of an exchange as modules and logs show it.
+pub fn show_id((shard, serial): (u16, u64)) -> String {
+    format!("{shard:x}-{serial:x}")
+}
+
 /// The module's view of one exchange.
 pub struct Scripted {
     lent: RefCell<Option<Lent>>,
@@ -90,6 +95,11 @@ impl Scripted {
     /// What is lent, to the exchange itself.
     pub fn lent(&self) -> Option<RefMut<'_, Lent>> {
         RefMut::filter_map(self.lent.borrow_mut(), Option::as_mut).ok()
+    }
+
+    /// Which route it came by, and its id; nothing once it is over.
+    pub fn whereabouts(&self) -> Option<(Arc<str>, String)> {
+        self.read().map(|lent| (lent.route.key.clone(), show_id(lent.id)))
     }
 
     fn read(&self) -> Option<Ref<'_, Lent>> {
@@ -200,7 +210,7 @@ impl Lent {
 
 impl Exchange for Scripted {
     fn id(&self) -> String {
-        self.read().map(|lent| format!("{:x}-{:x}", lent.id.0, lent.id.1)).unwrap_or_default()
+        self.read().map(|lent| show_id(lent.id)).unwrap_or_default()
     }
 
     fn describe(&self, what: Described) -> Option<Rc<str>> {

@@ -2,6 +2,7 @@
 
 use super::*;
 use std::sync::Arc;
+use tidegate_snapshot::ScriptNow;
 
 fn report(shard: u16, key: &str, count: u64) -> ShardReport {
     let mut responses = [0; 5];
@@ -23,7 +24,8 @@ fn report(shard: u16, key: &str, count: u64) -> ShardReport {
             calls: 1,
             failures: 0,
             cpu_ns: 1_500_000,
-            memory_bytes: 1024,
+            now: Some(ScriptNow { memory_bytes: 1024, contexts: 1, leased: 0 }),
+            functions: Vec::new(),
         }],
         faults: vec![("header_timeout", 1)],
     }

@@ -261,7 +261,9 @@ fn start_admin(plan: &mut Plan, inbox: tidegate_admin::Inbox) -> Result<AdminHan
             memory_bytes: args.module_memory_bytes,
             stack_bytes: args.module_stack_bytes,
             body_bytes: args.module_body_bytes,
-            ..ModuleLimits::default()
+            fetches: args.module_fetches,
+            timers: args.module_timers,
+            pending: args.module_pending,
         },
         max_body_bytes: bodies.filter(|bytes| *bytes > 0).unwrap_or(u64::MAX),
         init: std::mem::take(&mut file.proxy.init),

@@ -30,7 +30,18 @@ const KINDS: [(&str, &str, &[&str], &[&str]); 8] = [
         ],
         &["name=s", "namespace=shop"],
     ),
-    ("module", "mod", &["name=m", "namespace=shop", "payload@=m.ts"], &["name=m", "namespace=shop"]),
+    (
+        "module",
+        "mod",
+        &[
+            "name=m",
+            "namespace=shop",
+            "payload@=m.ts",
+            "permissions=cache,net:fetch:api.example",
+            r#"limits:={"cpuMs":50,"memory_bytes":"16m"}"#,
+        ],
+        &["name=m", "namespace=shop"],
+    ),
     (
         "route",
         "rt",

@@ -101,6 +101,20 @@ pub(crate) static KINDS: &[Kind] = &[
                 "moduleType=javascript",
             )
             .default("typescript"),
+            Field::new(
+                "permissions",
+                List,
+                "what it may reach; empty for nothing",
+                "permissions=cache,secrets:key",
+            )
+            .default("net:fetch,documents:read,documents:write,cache"),
+            Field::new(
+                "limits",
+                Json,
+                "cpuMs, memoryBytes, stackBytes, bodyBytes, fetches, timers, pending",
+                r#"limits:='{"cpuMs":50}'"#,
+            )
+            .default("the gateway's flags"),
             TAGS,
         ],
         columns: &["name", "namespace", "moduleType", "tags"],

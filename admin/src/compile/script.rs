@@ -2,10 +2,10 @@
 //! language changed; a graph is a new script only when one of its modules is a new compilation.
 
 use super::slots::Slots;
-use crate::resource::{self, ModuleType};
+use crate::resource::{self, Budget, ModuleType};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tidegate_js::{Function, Language};
+use tidegate_js::{Function, Grants, Language};
 use tidegate_snapshot::{ModuleCode, ModuleLimits, Script, ScriptFunctions};
 
 /// Most modules of one graph.
@@ -15,7 +15,28 @@ const MAX_GRAPH: usize = 256;
 pub(super) struct ModuleEntry {
     text: Arc<str>,
     source: Result<(String, Language), String>,
+    powers: Result<Powers, String>,
     compiled: Option<Result<Arc<Compilation>, String>>,
+}
+
+/// What a module and all that it imports may reach and use.
+#[derive(Clone)]
+struct Powers {
+    permissions: Arc<[Box<str>]>,
+    grants: Grants,
+    budget: Budget,
+}
+
+impl Powers {
+    fn of(module: &resource::Module) -> Result<Self, String> {
+        let wrong =
+            |faults: Vec<(usize, String)>| faults.into_iter().map(|(_, why)| why).next().unwrap_or_default();
+        Ok(Self {
+            permissions: module.permissions().into(),
+            grants: module.grants().map_err(wrong)?,
+            budget: module.limits.clone().unwrap_or_default(),
+        })
+    }
 }
 
 /// A module that compiled.
@@ -28,16 +49,17 @@ pub(super) struct Compilation {
 impl ModuleEntry {
     /// Reads a stored text. What `before` compiled is kept if source and language are the same.
     pub(super) fn of(text: &str, before: Option<Self>) -> Self {
-        let source =
-            serde_json::from_str::<resource::Module>(text).map_err(|e| e.to_string()).and_then(|module| {
-                let language = match module.module_type {
-                    ModuleType::Typescript => Language::TypeScript,
-                    ModuleType::Javascript => Language::JavaScript,
-                };
-                Ok((module.source()?, language))
-            });
+        let module = serde_json::from_str::<resource::Module>(text).map_err(|e| e.to_string());
+        let powers = module.as_ref().map_err(String::clone).and_then(Powers::of);
+        let source = module.and_then(|module| {
+            let language = match module.module_type {
+                ModuleType::Typescript => Language::TypeScript,
+                ModuleType::Javascript => Language::JavaScript,
+            };
+            Ok((module.source()?, language))
+        });
         let compiled = before.filter(|before| before.source == source).and_then(|before| before.compiled);
-        Self { text: text.into(), source, compiled }
+        Self { text: text.into(), source, powers, compiled }
     }
 
     /// Whether this is the stored text.
@@ -96,24 +118,30 @@ impl ScriptEntry {
         namespace: &Arc<str>,
         entry: &str,
         modules: &mut BTreeMap<String, ModuleEntry>,
-        limits: ModuleLimits,
+        defaults: ModuleLimits,
     ) {
-        let graph = match closure(entry, modules) {
-            Ok(graph) => graph,
+        let found = closure(entry, modules).and_then(|graph| Ok((graph, powers(entry, modules)?)));
+        let (graph, Powers { permissions, grants, budget }) = match found {
+            Ok(found) => found,
             Err(why) => {
                 (self.graph, self.built) = (Vec::new(), Err(why));
                 return;
             }
         };
+        let limits = budget.over(defaults);
         let same = graph.len() == self.graph.len()
             && graph.iter().zip(&self.graph).all(|(now, before)| Arc::ptr_eq(now, before));
-        if same && self.built.is_ok() {
+        if let Ok(built) = &self.built
+            && same
+            && built.limits == limits
+            && built.permissions == permissions
+        {
             return;
         }
         let codes: Vec<tidegate_js::ModuleCode> = graph.iter().map(|module| module.code.clone()).collect();
         // What fails here fails again on a shard, which answers 500: better than a route that is not there, whose
         // requests would go to a broader one.
-        let (functions, complaint) = match tidegate_js::check_graph(&codes, &tidegate_js::Grants::all()) {
+        let (functions, complaint) = match tidegate_js::check_graph(&codes, &grants) {
             Ok(functions) => (functions, None),
             Err(diagnostics) => (graph[0].functions, diagnostics.first().map(ToString::to_string)),
         };
@@ -138,10 +166,16 @@ impl ScriptEntry {
                 error_handler: functions.has(Function::ErrorHandler),
             },
             limits,
-            permissions: tidegate_js::DEFAULT_PERMISSIONS.iter().map(|name| (*name).into()).collect(),
+            permissions,
         }));
         self.graph = graph;
     }
+}
+
+/// What the entry may reach and use.
+fn powers(entry: &str, modules: &BTreeMap<String, ModuleEntry>) -> Result<Powers, String> {
+    let module = modules.get(entry).ok_or_else(|| format!("there is no module '{entry}'"))?;
+    module.powers.clone().map_err(|why| format!("module '{entry}': {why}"))
 }
 
 /// The entry and all that it imports, directly or not, in the order in which they are found.

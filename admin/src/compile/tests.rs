@@ -261,6 +261,38 @@ fn graphs_are_closed_and_shared() {
 }
 
 #[test]
+fn permissions_and_limits_are_those_of_the_listed_module() {
+    let mut bench = Bench::new(true);
+    let source = "import {x} from 'leaf'\nexport function requestHandler() { x }";
+    let put = |bench: &mut Bench, more: Value| {
+        let mut fields = json!({"payloadRaw": source});
+        more.as_object().expect("fields").iter().for_each(|(name, value)| fields[name] = value.clone());
+        bench.put("module default/entry", fields);
+    };
+    put(&mut bench, json!({}));
+    bench.put("module default/leaf", json!({"payloadRaw": "export const x = 1", "permissions": ["env"]}));
+    bench.scripted("default/a", "/a", &["entry"]);
+    let one = script(&bench.build(), "/a");
+    assert_eq!(one.limits, ModuleLimits::default());
+    assert_eq!(one.permissions.iter().map(|p| &**p).collect::<Vec<_>>(), tidegate_js::DEFAULT_PERMISSIONS);
+    put(&mut bench, json!({"permissions": ["secrets:key"]}));
+    let two = script(&bench.build(), "/a");
+    assert!(!Arc::ptr_eq(&one, &two) && Arc::ptr_eq(&one.modules[0].bytecode, &two.modules[0].bytecode));
+    assert_eq!(&*two.permissions, ["secrets:key".into()]);
+    put(&mut bench, json!({"permissions": ["secrets:key"], "limits": {"cpuMs": 77, "fetches": 0}}));
+    let three = script(&bench.build(), "/a");
+    assert_eq!(three.limits, ModuleLimits { cpu_ms: 77, fetches: 0, ..ModuleLimits::default() });
+    assert_eq!(three.slot, one.slot);
+    put(
+        &mut bench,
+        json!({"permissions": ["secrets:key"], "limits": {"cpuMs": 77, "fetches": 0}, "tags": ["t"]}),
+    );
+    assert!(bench.try_build().is_none(), "nothing that is run changed");
+    put(&mut bench, json!({"permissions": []}));
+    assert!(script(&bench.build(), "/a").permissions.is_empty());
+}
+
+#[test]
 fn what_cannot_be_used_takes_nothing_with_it() {
     let mut bench = Bench::new(true);
     bench.service("default/s");

@@ -89,6 +89,9 @@ pub(super) fn read(mut section: Section<'_>, dir: &Path) -> InitResources {
                 .iter_mut()
                 .filter(|(name, _)| TYPED.contains(&name.as_str()))
                 .for_each(|(_, value)| typed(value));
+            if let (Kind::Module, Some(Value::Object(limits))) = (kind, fields.get_mut("limits")) {
+                limits.values_mut().for_each(typed);
+            }
             let outcome = match kind {
                 Kind::Module => payload(&mut fields, dir),
                 Kind::Domain => certificate(&mut fields, dir),

@@ -139,6 +139,11 @@ fn variables_in_resources_get_their_types() {
     let text = "proxy: {init_resources: {services: [{name: '${N:-7}', retries: '${R:-4}', tlsSkipVerify: '${T:-true}'}]}}";
     let init = parse(text).expect("loads").file.proxy.init;
     assert_eq!(init.items[0].value, json!({"name": "7", "retries": 4, "tlsSkipVerify": true}));
+    let text = "proxy: {init_resources: {modules: [{name: m, permissions: ['cache'], limits: {cpu_ms: '${C:-50}', memoryBytes: 4m}}]}}";
+    let init = parse(text).expect("loads").file.proxy.init;
+    let expected =
+        json!({"name": "m", "permissions": ["cache"], "limits": {"cpu_ms": 50, "memoryBytes": "4m"}});
+    assert_eq!(init.items[0].value, expected);
 }
 
 #[test]

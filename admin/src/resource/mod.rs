@@ -2,6 +2,7 @@
 //! struct, the rules of the resource itself, and the rules among resources. Everything that is wrong is said at once.
 //! Nothing here resolves, compiles into a snapshot, or knows HTTP.
 
+mod budget;
 mod collection;
 mod document;
 mod document_schema;
@@ -18,6 +19,7 @@ mod route;
 mod rules;
 mod secret;
 mod service;
+mod size;
 mod strict_json;
 mod timespan;
 mod url;
@@ -25,6 +27,7 @@ mod url;
 #[cfg(test)]
 mod tests;
 
+pub use budget::Budget;
 pub use collection::{Collection, CollectionType, Visibility};
 pub use document::Document;
 pub use document_schema::{DocumentSchema, compile as compile_document_schema};
@@ -39,6 +42,7 @@ pub use route::Route;
 pub use rules::ResourceRules;
 pub use secret::Secret;
 pub use service::Service;
+pub use size::parse_size;
 pub use strict_json::parse as parse_json;
 pub use timespan::Timespan;
 pub use url::{UpstreamUrl, parse as parse_url};

@@ -1,13 +1,19 @@
-//! A module as it was written: its source in base64. Whether it compiles is `javascript`'s business; here is only what
-//! the resource itself says.
+//! A module as it was written: its source in base64, what it may reach and what it may use. Whether it compiles is
+//! `javascript`'s business; here is only what the resource itself says.
 
-use super::{Hidden, Resource, name};
+use super::{Budget, Hidden, Resource, name};
 use crate::change::{Key, Kind};
 use crate::invalid::Invalid;
 use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tidegate_js::{DEFAULT_PERMISSIONS, Grants};
+
+/// Most permissions of a module.
+const MAX_PERMISSIONS: usize = 256;
+/// Longest permission in bytes: a name or a host with what stands before it.
+const MAX_PERMISSION: usize = 300;
 
 /// Base64 as DGate's clients write it: the padding may be missing.
 const TOLERANT: GeneralPurpose = GeneralPurpose::new(
@@ -39,6 +45,15 @@ pub struct Module {
     /// The language.
     #[serde(default)]
     pub module_type: ModuleType,
+    /// What the module, and everything it imports, may reach: `net:fetch[:HOST]`, `net:private`,
+    /// `documents:read[:COLLECTION]`, `documents:write[:COLLECTION]`, `cache`, `secrets[:NAME]`, `env[:NAME]`. Absent:
+    /// `net:fetch`, `documents:read`, `documents:write` and `cache`. An empty list grants nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = MAX_PERMISSIONS))]
+    pub permissions: Option<Vec<String>>,
+    /// Bounds of its calls, where they differ from the gateway's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Budget>,
     /// Free labels.
     #[serde(default)]
     pub tags: Vec<String>,
@@ -52,6 +67,34 @@ impl Module {
             "is not base64: encode the source, or send it as it is in 'payloadRaw'".to_owned()
         })?;
         String::from_utf8(bytes).map_err(|_| "the source is not UTF-8 text".to_owned())
+    }
+
+    /// Its permissions: those it lists, or the default ones.
+    pub(crate) fn permissions(&self) -> Vec<Box<str>> {
+        match &self.permissions {
+            Some(list) => list.iter().map(|name| name.as_str().into()).collect(),
+            None => DEFAULT_PERMISSIONS.map(Box::from).into(),
+        }
+    }
+
+    /// The same as the engine takes them. Errors: index of the entry, and a sentence.
+    pub(crate) fn grants(&self) -> Result<Grants, Vec<(usize, String)>> {
+        Grants::parse(&self.permissions())
+    }
+
+    fn check_permissions(&self, faults: &mut Vec<Invalid>) {
+        let list = self.permissions.as_deref().unwrap_or_default();
+        let at = |index: usize| format!("permissions[{index}]");
+        for (index, name) in list.iter().enumerate() {
+            if name.len() > MAX_PERMISSION {
+                faults.push(Invalid::new(at(index), format!("is longer than {MAX_PERMISSION} bytes")));
+            } else if list[..index].contains(name) {
+                faults.push(Invalid::new(at(index), "this permission stands twice"));
+            }
+        }
+        let wrong = self.grants().err().unwrap_or_default();
+        let short = wrong.into_iter().filter(|(index, _)| list[*index].len() <= MAX_PERMISSION);
+        faults.extend(short.map(|(index, why)| Invalid::new(at(index), why)));
     }
 
     /// The payload for a source text.
@@ -71,6 +114,7 @@ impl Resource for Module {
         name::check("name", &self.name, faults);
         name::check("namespace", &self.namespace, faults);
         name::check_tags(&self.tags, faults);
+        self.check_permissions(faults);
         match self.source() {
             Err(why) => faults.push(Invalid::new("payload", why)),
             Ok(source) if source.trim().is_empty() => {
@@ -84,5 +128,6 @@ impl Resource for Module {
         if let Ok(source) = self.source() {
             self.payload = Hidden::new(Self::encode(&source));
         }
+        self.limits = self.limits.take().filter(|limits| *limits != Budget::default());
     }
 }

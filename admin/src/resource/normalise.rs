@@ -2,7 +2,7 @@
 //! durations, a raw payload becomes base64, what only the gateway sets is dropped. Keys it does not know stay as they
 //! are, for the schema to refuse.
 
-use super::Module;
+use super::{Module, budget};
 use crate::change::Kind;
 use crate::invalid::Invalid;
 use serde_json::{Map, Value};
@@ -55,7 +55,12 @@ pub(crate) fn normalise(kind: Kind, object: &mut Map<String, Value>, faults: &mu
     }
     match kind {
         Kind::Service => milliseconds(object, faults),
-        Kind::Module => raw_payload(object, faults),
+        Kind::Module => {
+            raw_payload(object, faults);
+            if let Some(Value::Object(limits)) = object.get_mut("limits") {
+                budget::normalise(limits, faults);
+            }
+        }
         Kind::Secret | Kind::Document => READ_ONLY.iter().for_each(|name| drop(object.remove(*name))),
         Kind::Namespace | Kind::Route | Kind::Domain | Kind::Collection => {}
     }

@@ -158,6 +158,49 @@ fn modules() {
     }
 }
 
+#[test]
+fn permissions_and_limits_of_modules() {
+    let base =
+        json!({"name": "m", "namespace": "n", "payload": "bGV0IHg=", "moduleType": "typescript", "tags": []});
+    for (change, expected) in [
+        (json!({"permissions": null, "limits": null}), json!({})),
+        (json!({"permissions": []}), json!({"permissions": []})),
+        (
+            json!({"permissions": ["net:fetch:*.example.com", "net:private", "secrets", "env:HOME"]}),
+            json!({"permissions": ["net:fetch:*.example.com", "net:private", "secrets", "env:HOME"]}),
+        ),
+        (json!({"limits": {}}), json!({})),
+        (json!({"limits": {"cpuMs": 5, "fetches": 0}}), json!({"limits": {"cpuMs": 5, "fetches": 0}})),
+        (
+            json!({"limits": {"cpu_ms": 5, "memory_bytes": "32m", "stackBytes": "256k", "body_bytes": 7, "timers": null}}),
+            json!({"limits": {"cpuMs": 5, "memoryBytes": 32 << 20, "stackBytes": 256 << 10, "bodyBytes": 7}}),
+        ),
+    ] {
+        good(Kind::Module, with(&base, change), with(&base, expected));
+    }
+    for (change, expected) in [
+        (json!({"permissions": "cache"}), &["permissions"][..]),
+        (json!({"permissions": ["cache", "fetch", 5]}), &["permissions[2]"]),
+        (
+            json!({"permissions": ["cache", "fetch", "cache", "net:fetch:http://a"]}),
+            &["permissions[1]", "permissions[2]", "permissions[3]"],
+        ),
+        (json!({"permissions": ["x".repeat(301)]}), &["permissions[0]"]),
+        (json!({"limits": 5}), &["limits"]),
+        (
+            json!({"limits": {"cpuMs": 0, "memoryBytes": 1, "pending": 0, "fetches": 1025, "speed": 9}}),
+            &["limits.cpuMs", "limits.fetches", "limits.memoryBytes", "limits.pending", "limits.speed"],
+        ),
+        (
+            json!({"limits": {"memoryBytes": "much", "stackBytes": "1g", "bodyBytes": -1, "timers": "3"}}),
+            &["limits.bodyBytes", "limits.memoryBytes", "limits.stackBytes", "limits.timers"],
+        ),
+        (json!({"limits": {"cpuMs": 5, "cpu_ms": 6}}), &["limits.cpu_ms"]),
+    ] {
+        bad(Kind::Module, with(&base, change), expected);
+    }
+}
+
 const CERT: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 const KEY: &str = "-----BEGIN PRIVATE KEY-----\nSECRETSECRET\n-----END PRIVATE KEY-----\n";
 

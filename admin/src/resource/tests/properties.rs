@@ -10,6 +10,8 @@ fn anything() -> impl Strategy<Value = Value> {
         Just("http://localhost:1/a".to_owned()),
         Just("/a/{id}".to_owned()),
         Just("5ms".to_owned()),
+        Just("4m".to_owned()),
+        Just("cache".to_owned()),
         Just("*".to_owned()),
         Just("bGV0IHg=".to_owned()),
         "\\PC{0,12}",
@@ -48,6 +50,10 @@ fn anything() -> impl Strategy<Value = Value> {
         "type",
         "createdAt",
         "strip_path",
+        "permissions",
+        "limits",
+        "cpuMs",
+        "memory_bytes",
     ]);
     leaf.prop_recursive(4, 64, 12, move |inner| {
         prop_oneof![

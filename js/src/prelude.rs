@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use crate::bytecode;
 
 /// Name and source of every module of the prelude.
-const SOURCES: [(&str, &str); 13] = [
+const SOURCES: [(&str, &str); 14] = [
     ("tidegate:native", include_str!("prelude/native.js")),
     ("tidegate:hardening", include_str!("prelude/hardening.js")),
     ("tidegate:context", include_str!("prelude/context.js")),
@@ -21,6 +21,7 @@ const SOURCES: [(&str, &str); 13] = [
     ("tidegate", include_str!("prelude/dgate.js")),
     ("tidegate/state", include_str!("prelude/state.js")),
     ("tidegate/crypto", include_str!("prelude/crypto.js")),
+    ("tidegate/storage", include_str!("prelude/storage.js")),
 ];
 
 /// The module that is evaluated first; it pulls in what every context needs.

@@ -5,14 +5,14 @@
 pub(crate) const INTERNAL: &str = "tidegate:";
 
 /// Host modules that exist.
-const HOST_MODULES: [&str; 3] = ["tidegate", "tidegate/state", "tidegate/crypto"];
+const HOST_MODULES: [&str; 4] = ["tidegate", "tidegate/state", "tidegate/crypto", "tidegate/storage"];
 
 /// Host modules that DGate has and that come with a later release; the place to add them is
 /// `prelude.rs` and `HOST_MODULES`.
-const LATER: [&str; 4] = ["tidegate/http", "tidegate/storage", "tidegate/util", "tidegate/x"];
+const LATER: [&str; 3] = ["tidegate/http", "tidegate/util", "tidegate/x"];
 
 /// Names that `dgate` exports in DGate and that are not there yet.
-const LATER_NAMES: [&str; 4] = ["http", "storage", "util", "x"];
+const LATER_NAMES: [&str; 3] = ["http", "util", "x"];
 
 /// What an import asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +83,7 @@ mod tests {
             ("dgate", Target::Host("tidegate")),
             ("tidegate/crypto", Target::Host("tidegate/crypto")),
             ("dgate/state", Target::Host("tidegate/state")),
+            ("dgate/storage", Target::Host("tidegate/storage")),
             ("dgateway", Target::User("dgateway".into())),
         ] {
             assert_eq!(target(written), meant, "{written}");

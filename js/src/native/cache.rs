@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use rquickjs::{Ctx, Exception, Function as JsFunction, IntoJs, Object, TypedArray, Value};
 
-use super::operations::start;
+use super::operations::{NEEDS_A_REQUEST, start};
 use super::{Text, bytes_of, is_string};
 use crate::bridge::{Bridge, throw};
 use crate::grants::Missing;
@@ -45,7 +45,7 @@ fn value_of<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> rquickjs::Result<Option<
 fn check_key(b: &Bridge, ctx: &Ctx<'_>, key: &str) -> rquickjs::Result<()> {
     b.grants.cache().map_err(|missing| refuse(ctx, &missing))?;
     if key.is_empty() || key.len() > MAX_KEY_BYTES {
-        return Err(Exception::throw_type(ctx, "a key of the cache has 1 to 512 bytes"));
+        return Err(Exception::throw_type(ctx, "the id of a cached value has 1 to 512 bytes"));
     }
     Ok(())
 }
@@ -54,7 +54,8 @@ fn whole(ttl_ms: f64) -> Option<u64> {
     (ttl_ms >= 0.0).then_some(ttl_ms as u64)
 }
 
-pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {
+/// The cache, for who imports it.
+pub(super) fn storage<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {
     let b = bridge.clone();
     let get = move |ctx: Ctx<'js>, Text(key): Text| {
         check_key(&b, &ctx, &key)?;
@@ -63,14 +64,27 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>
     table.set("cacheGet", JsFunction::new(ctx.clone(), get)?)?;
 
     let b = bridge.clone();
+    let has = move |ctx: Ctx<'js>, Text(key): Text| {
+        check_key(&b, &ctx, &key)?;
+        Ok::<_, rquickjs::Error>(b.host.cache_get(&key).is_some())
+    };
+    table.set("cacheHas", JsFunction::new(ctx.clone(), has)?)?;
+
+    let b = bridge.clone();
     let set = move |ctx: Ctx<'js>, Text(key): Text, value: Value<'js>, ttl_ms: f64| {
         check_key(&b, &ctx, &key)?;
+        if !b.is_open() {
+            return Err(Exception::throw_message(&ctx, NEEDS_A_REQUEST));
+        }
         let value = value_of(&ctx, &value)?;
         b.host.cache_set(&key, value, whole(ttl_ms)).map_err(|refused| throw(&ctx, &refused))
     };
     table.set("cacheSet", JsFunction::new(ctx.clone(), set)?)?;
-    updates(ctx, table, bridge)?;
+    updates(ctx, table, bridge)
+}
 
+/// What every context has.
+pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {
     let b = bridge.clone();
     let secret = move |ctx: Ctx<'js>, Text(name): Text| {
         b.grants.secret(&name).map_err(|missing| refuse(&ctx, &missing))?;

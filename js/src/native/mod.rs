@@ -37,6 +37,7 @@ pub(crate) fn table<'js>(ctx: &Ctx<'js>, bridge: &Rc<Bridge>) -> rquickjs::Resul
     let b = bridge.clone();
     let need = move |ctx: Ctx<'js>, table: This<Object<'js>>, group: Text| match group.0.as_str() {
         "encoding" => encoding::fill(&ctx, &table.0),
+        "storage" => cache::storage(&ctx, &table.0, &b),
         "hashes" => crypto::fill(&ctx, &table.0, &b),
         "streams" => streams::fill(&ctx, &table.0, &b),
         other => Err(Exception::throw_type(&ctx, &format!("there are no natives for '{other}'"))),

@@ -17,6 +17,9 @@ const MAX_SLEEP_MS: f64 = 86_400_000.0;
 /// Documents given at most by one read.
 const MAX_DOCUMENTS: f64 = 10_000.0;
 
+/// What a module is told that asks for something while it is being loaded.
+pub(super) const NEEDS_A_REQUEST: &str = "this works only while a request is being handled";
+
 pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {
     let b = bridge.clone();
     table.set("now", JsFunction::new(ctx.clone(), move || b.host.now_ms().floor())?)?;
@@ -96,7 +99,7 @@ pub(super) fn start(
     work: impl FnOnce() -> Work,
 ) -> rquickjs::Result<u32> {
     if !b.is_open() {
-        return Err(Exception::throw_message(ctx, "this works only while a request is being handled"));
+        return Err(Exception::throw_message(ctx, NEEDS_A_REQUEST));
     }
     let (bound, cause, what) = match kind {
         Kind::Timer => (b.limits.timers, Cause::Timers, "timers"),

@@ -2,6 +2,7 @@
 import { native, promised } from "tidegate:native";
 import * as state from "tidegate/state";
 import * as crypto from "tidegate/crypto";
+import * as storage from "tidegate/storage";
 
 const units = { __proto__: null, ns: 1e-6, us: 1e-3, "µs": 1e-3, ms: 1, s: 1000, m: 60000, h: 3600000 };
 
@@ -68,5 +69,5 @@ export function env(name) {
   return native.env(name) ?? undefined;
 }
 
-export { state, crypto };
-export default { asyncSleep, sleep, fail, retry, secret, env, state, crypto };
+export { state, crypto, storage };
+export default { asyncSleep, sleep, fail, retry, secret, env, state, crypto, storage };

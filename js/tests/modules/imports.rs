@@ -49,7 +49,7 @@ fn type_only_imports_vanish() {
 fn imports_that_cannot_be() {
     for (specifier, text) in [
         ("dgate/http", "not available in this version yet"),
-        ("tidegate/storage", "not available in this version yet"),
+        ("tidegate/util", "not available in this version yet"),
         ("dgate/nope", "there is no module"),
         ("tidegate:native", "cannot import"),
         ("../up", "cannot import"),

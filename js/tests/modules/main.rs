@@ -12,3 +12,4 @@ mod positions;
 mod promises;
 mod response;
 mod seen;
+mod storage;

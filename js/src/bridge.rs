@@ -9,6 +9,7 @@ use std::rc::Rc;
 use rquickjs::{Ctx, Error, Exception};
 
 use crate::failure::Cause;
+use crate::governor::Governor;
 use crate::grants::Grants;
 use crate::host::{Exchange, Host, Refused};
 use crate::limits::Limits;
@@ -22,6 +23,7 @@ pub(crate) struct Bridge {
     pub(crate) limits: Limits,
     pub(crate) grants: Rc<Grants>,
     pub(crate) maps: Rc<Maps>,
+    governor: Rc<Governor>,
     /// Name of the entry module, for the console.
     pub(crate) module: Rc<str>,
     pub(crate) operations: RefCell<Operations>,
@@ -45,12 +47,14 @@ impl Bridge {
         grants: Rc<Grants>,
         maps: Rc<Maps>,
         module: Rc<str>,
+        governor: Rc<Governor>,
     ) -> Rc<Bridge> {
         Rc::new(Bridge {
             host,
             limits,
             grants,
             maps,
+            governor,
             module,
             operations: RefCell::default(),
             streams: RefCell::default(),
@@ -114,6 +118,15 @@ impl Bridge {
         ask: impl FnOnce(&dyn Exchange) -> Result<R, Refused>,
     ) -> rquickjs::Result<R> {
         self.ask(ctx, generation, ask)?.map_err(|refused| throw(ctx, &refused))
+    }
+
+    /// Looks at the call's CPU time before and after work that the engine cannot interrupt, and throws once it is
+    /// used up: from then on such work is refused, and the engine ends the call at its next look.
+    pub(crate) fn spend(&self, ctx: &Ctx<'_>) -> rquickjs::Result<()> {
+        match self.governor.tick() {
+            true => Err(Exception::throw_range(ctx, "the CPU budget of the call is used up")),
+            false => Ok(()),
+        }
     }
 
     /// Throws the error of a limit and remembers which.

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use crate::bytecode;
 
 /// Name and source of every module of the prelude.
-const SOURCES: [(&str, &str); 14] = [
+const SOURCES: &[(&str, &str)] = &[
     ("tidegate:native", include_str!("prelude/native.js")),
     ("tidegate:hardening", include_str!("prelude/hardening.js")),
     ("tidegate:context", include_str!("prelude/context.js")),
@@ -18,6 +18,9 @@ const SOURCES: [(&str, &str); 14] = [
     ("tidegate:encoding", include_str!("prelude/encoding.js")),
     ("tidegate:exception", include_str!("prelude/exception.js")),
     ("tidegate:clone", include_str!("prelude/clone.js")),
+    ("tidegate:algorithms", include_str!("prelude/algorithms.js")),
+    ("tidegate:webcrypto", include_str!("prelude/webcrypto.js")),
+    ("tidegate:jwt", include_str!("prelude/jwt.js")),
     ("tidegate", include_str!("prelude/dgate.js")),
     ("tidegate/state", include_str!("prelude/state.js")),
     ("tidegate/crypto", include_str!("prelude/crypto.js")),
@@ -35,7 +38,7 @@ pub(crate) fn bytecode(name: &str) -> Option<&'static Arc<[u8]>> {
             Ok(code) => (name, Arc::from(code)),
             Err(e) => panic!("the prelude does not compile: {name}:{}:{}: {}", e.line, e.column, e.message),
         };
-        SOURCES.into_iter().map(emit).collect()
+        SOURCES.iter().copied().map(emit).collect()
     };
     COMPILED.get_or_init(compile).get(name)
 }

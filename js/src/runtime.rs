@@ -192,6 +192,7 @@ impl Runtime {
             self.grants.clone(),
             self.maps.clone(),
             self.name.clone(),
+            self.governor.clone(),
         );
         let context = Realm::context(&self.engine).map_err(|e| match self.gauge.take_refused() {
             true => Failure::new(Cause::Memory, "no memory for another context"),

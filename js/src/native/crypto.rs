@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use ctutils::CtEq;
 use hmac::{Hmac, KeyInit, Mac};
 use rquickjs::class::{Trace, Tracer};
 use rquickjs::function::Opt;
@@ -26,32 +27,32 @@ macro_rules! algorithms {
     ($($name:literal => $variant:ident, $hash:ty;)*) => {
         /// A running hash or HMAC.
         #[derive(Clone)]
-        enum State {
+        pub(super) enum State {
             $($variant($hash),)*
             Keyed(Keyed),
         }
 
         #[derive(Clone)]
-        enum Keyed {
+        pub(super) enum Keyed {
             $($variant(Hmac<$hash>),)*
         }
 
         /// Their names, as `getHashes` gives them.
         const NAMES: &[&str] = &[$($name,)*];
 
-        fn plain(name: &str) -> Option<State> {
-            match name { $($name => Some(State::$variant(<$hash>::new())),)* _ => None }
-        }
-
-        fn keyed(name: &str, key: &[u8]) -> Option<State> {
-            match name {
-                // HMAC takes keys of any length (RFC 2104, section 2).
-                $($name => Hmac::<$hash>::new_from_slice(key).ok().map(|h| State::Keyed(Keyed::$variant(h))),)*
-                _ => None,
-            }
-        }
-
         impl State {
+            pub(super) fn plain(name: &str) -> Option<State> {
+                match name { $($name => Some(State::$variant(<$hash>::new())),)* _ => None }
+            }
+
+            pub(super) fn keyed(name: &str, key: &[u8]) -> Option<State> {
+                match name {
+                    // HMAC takes keys of any length (RFC 2104, section 2).
+                    $($name => Hmac::<$hash>::new_from_slice(key).ok().map(|h| State::Keyed(Keyed::$variant(h))),)*
+                    _ => None,
+                }
+            }
+
             fn update(&mut self, data: &[u8]) {
                 match self {
                     $(State::$variant(h) => Digest::update(h, data),)*
@@ -59,7 +60,7 @@ macro_rules! algorithms {
                 }
             }
 
-            fn digest(self) -> Vec<u8> {
+            pub(super) fn digest(self) -> Vec<u8> {
                 match self {
                     $(State::$variant(h) => h.finalize().to_vec(),)*
                     $(State::Keyed(Keyed::$variant(h)) => h.finalize().into_bytes().to_vec(),)*
@@ -80,10 +81,23 @@ algorithms! {
     "sha512-256" => Sha512T256, Sha512_256;
 }
 
+/// Bytes that are summed between two looks at the call's CPU time.
+const CHUNK: usize = 256 << 10;
+
+/// Takes in data, however long: the engine cannot interrupt this, so the budget is looked at here.
+pub(super) fn feed(ctx: &Ctx<'_>, bridge: &Bridge, state: &mut State, data: &[u8]) -> rquickjs::Result<()> {
+    for chunk in data.chunks(CHUNK) {
+        bridge.spend(ctx)?;
+        state.update(chunk);
+    }
+    bridge.spend(ctx)
+}
+
 /// `createHash` and `createHmac` give one of these. `digest` may be called again, and `update` after it, as in DGate.
 #[rquickjs::class(rename = "Hash")]
 struct Hasher {
     state: RefCell<State>,
+    bridge: Rc<Bridge>,
 }
 
 // SAFETY: it holds no value of the engine.
@@ -103,7 +117,9 @@ impl Hasher {
         data: Value<'js>,
     ) -> rquickjs::Result<Class<'js, Hasher>> {
         let bytes = bytes_of(&ctx, &data)?;
-        this.0.borrow().state.borrow_mut().update(&bytes);
+        let hasher = this.0.borrow();
+        feed(&ctx, &hasher.bridge, &mut hasher.state.borrow_mut(), &bytes)?;
+        drop(hasher);
         Ok(this.0)
     }
 
@@ -111,6 +127,11 @@ impl Hasher {
         let sum = self.state.borrow().clone().digest();
         encoded(&ctx, &sum, encoding.0.map_or(String::new(), |e| e.0).as_str())
     }
+}
+
+/// True if they are the same; takes as long wherever they differ, if their lengths are the same.
+pub(super) fn equal(a: &[u8], b: &[u8]) -> bool {
+    a.ct_eq(b).to_bool()
 }
 
 fn encoded<'js>(ctx: &Ctx<'js>, bytes: &[u8], encoding: &str) -> rquickjs::Result<Value<'js>> {
@@ -140,15 +161,17 @@ fn canonical(name: &str) -> String {
 pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {
     let unknown =
         |ctx: &Ctx<'_>, name: &str| Exception::throw_type(ctx, &format!("unknown hash algorithm '{name}'"));
+    let b = bridge.clone();
     let hash = move |ctx: Ctx<'js>, name: Text| {
-        let state = plain(&canonical(&name.0)).ok_or_else(|| unknown(&ctx, &name.0))?;
-        Class::instance(ctx, Hasher { state: RefCell::new(state) })
+        let state = State::plain(&canonical(&name.0)).ok_or_else(|| unknown(&ctx, &name.0))?;
+        Class::instance(ctx, Hasher { state: RefCell::new(state), bridge: b.clone() })
     };
     table.set("createHash", JsFunction::new(ctx.clone(), hash)?)?;
+    let b = bridge.clone();
     let hmac = move |ctx: Ctx<'js>, name: Text, key: Value<'js>| {
         let key = bytes_of(&ctx, &key)?;
-        let state = keyed(&canonical(&name.0), &key).ok_or_else(|| unknown(&ctx, &name.0))?;
-        Class::instance(ctx, Hasher { state: RefCell::new(state) })
+        let state = State::keyed(&canonical(&name.0), &key).ok_or_else(|| unknown(&ctx, &name.0))?;
+        Class::instance(ctx, Hasher { state: RefCell::new(state), bridge: b.clone() })
     };
     table.set("createHmac", JsFunction::new(ctx.clone(), hmac)?)?;
     table.set("getHashes", JsFunction::new(ctx.clone(), || NAMES.to_vec())?)?;
@@ -157,6 +180,11 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>
         encoded(&ctx, &bytes, &encoding.0)
     };
     table.set("encode", JsFunction::new(ctx.clone(), encode)?)?;
+    let equal = |ctx: Ctx<'js>, a: Value<'js>, b: Value<'js>| {
+        let (a, b) = (bytes_of(&ctx, &a)?, bytes_of(&ctx, &b)?);
+        rquickjs::Result::Ok(equal(&a, &b))
+    };
+    table.set("timingSafeEqual", JsFunction::new(ctx.clone(), equal)?)?;
 
     let b = bridge.clone();
     let bytes = move |ctx: Ctx<'js>, n: Coerced<f64>| {

@@ -14,7 +14,7 @@ use super::Text;
 use crate::bridge::Bridge;
 
 /// Globals and the module that exposes them.
-const LAZY: [(&CStr, &CStr); 12] = [
+const LAZY: [(&CStr, &CStr); 14] = [
     (c"console", c"tidegate:console"),
     (c"setTimeout", c"tidegate:timers"),
     (c"setInterval", c"tidegate:timers"),
@@ -27,6 +27,8 @@ const LAZY: [(&CStr, &CStr); 12] = [
     (c"TextDecoder", c"tidegate:encoding"),
     (c"DOMException", c"tidegate:exception"),
     (c"structuredClone", c"tidegate:clone"),
+    (c"crypto", c"tidegate:webcrypto"),
+    (c"CryptoKey", c"tidegate:webcrypto"),
 ];
 
 const HIDDEN: i32 = (qjs::JS_PROP_CONFIGURABLE | qjs::JS_PROP_WRITABLE) as i32;

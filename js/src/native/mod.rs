@@ -10,12 +10,13 @@ mod hot;
 mod lazy;
 mod operations;
 mod streams;
+mod subtle;
 mod text;
 
 use std::rc::Rc;
 
 use rquickjs::function::This;
-use rquickjs::{Ctx, Exception, FromJs, Function as JsFunction, Object, TypedArray, Value, qjs};
+use rquickjs::{Ctx, Exception, FromJs, Function as JsFunction, Object, Value, qjs};
 
 use crate::bridge::Bridge;
 
@@ -40,6 +41,7 @@ pub(crate) fn table<'js>(ctx: &Ctx<'js>, bridge: &Rc<Bridge>) -> rquickjs::Resul
         "storage" => cache::storage(&ctx, &table.0, &b),
         "hashes" => crypto::fill(&ctx, &table.0, &b),
         "streams" => streams::fill(&ctx, &table.0, &b),
+        "webcrypto" => subtle::fill(&ctx, &table.0, &b),
         other => Err(Exception::throw_type(&ctx, &format!("there are no natives for '{other}'"))),
     };
     table.set("need", JsFunction::new(ctx.clone(), need)?)?;
@@ -65,21 +67,44 @@ fn is_string(value: &Value<'_>) -> bool {
     unsafe { qjs::JS_IsString(value.as_raw()) }
 }
 
-/// The bytes of what a module hands over as data: a string as UTF-8, an `ArrayBuffer`, a typed array or view.
+/// The bytes of what a module hands over as data: a string as UTF-8, an `ArrayBuffer` or a typed array. The prelude
+/// makes a `Uint8Array` of other views. No exception is left pending: the engine would find it much later.
 fn bytes_of<'js>(ctx: &Ctx<'js>, data: &Value<'js>) -> rquickjs::Result<Vec<u8>> {
     if is_string(data) {
         return Ok(Text::from_js(ctx, data.clone())?.0.into_bytes());
     }
-    let refuse = || Exception::throw_type(ctx, "expected a string, an ArrayBuffer or a typed array");
-    let object = data.as_object().ok_or_else(refuse)?;
-    if let Some(buffer) = object.as_array_buffer() {
-        // SAFETY: copied at once, before any JavaScript can run.
-        return unsafe { buffer.as_bytes() }.map(<[u8]>::to_vec).ok_or_else(refuse);
-    }
-    if let Ok(array) = TypedArray::<u8>::from_object(object.clone()) {
-        // SAFETY: as above.
-        return unsafe { array.as_bytes() }.map(<[u8]>::to_vec).ok_or_else(refuse);
-    }
-    // Other views are handed on by the prelude as a Uint8Array over the same bytes.
-    Err(refuse())
+    let (raw, value) = (ctx.as_raw().as_ptr(), data.as_raw());
+    let copy = |buffer, at: usize, length: Option<usize>| {
+        let mut size = 0;
+        // SAFETY: a live context and value; the out-pointer is valid.
+        let bytes = unsafe { qjs::JS_GetArrayBuffer(raw, &mut size, buffer) };
+        if bytes.is_null() {
+            // Of no bytes, or detached.
+            drop(ctx.catch());
+            return Some(Vec::new()).filter(|_| length.unwrap_or(0) == 0);
+        }
+        // SAFETY: the engine gave a pointer to that many bytes; they are copied before any JavaScript can run.
+        let all = unsafe { std::slice::from_raw_parts(bytes, size as usize) };
+        let end = length.map_or(Some(all.len()), |length| at.checked_add(length));
+        end.and_then(|end| all.get(at..end)).map(<[u8]>::to_vec)
+    };
+    // SAFETY: these look at the value's class only.
+    let (is_buffer, is_array) =
+        unsafe { (qjs::JS_IsArrayBuffer(value), qjs::JS_GetTypedArrayType(value) >= 0) };
+    let copied = if is_buffer {
+        copy(value, 0, None)
+    } else if is_array {
+        let (mut at, mut length, mut each) = (0, 0, 0);
+        // SAFETY: a live context and a typed array; the out-pointers are valid.
+        let buffer = unsafe { qjs::JS_GetTypedArrayBuffer(raw, value, &mut at, &mut length, &mut each) };
+        // SAFETY: a fresh value of this context, owned by nobody else; it is freed when it drops.
+        let buffer = unsafe { Value::from_raw(ctx.clone(), buffer) };
+        if buffer.is_exception() {
+            return Err(rquickjs::Error::Exception);
+        }
+        copy(buffer.as_raw(), at as usize, Some(length as usize))
+    } else {
+        None
+    };
+    copied.ok_or_else(|| Exception::throw_type(ctx, "expected a string, an ArrayBuffer or a typed array"))
 }

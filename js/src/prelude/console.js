@@ -1,5 +1,5 @@
 // console: one line per call, objects shown in a form that is short and safe to compute.
-import { native, later, expose } from "tidegate:native";
+import { native, later, expose, inspect } from "tidegate:native";
 
 const { isArray } = Array;
 const { ownKeys, getPrototypeOf, getOwnPropertyDescriptor } = Reflect;
@@ -66,6 +66,7 @@ function showAny(value, depth, budget, seen) {
     if (value.length === undefined) return `DataView(${value.byteLength})`;
     return `${value.constructor.name}(${value.length}) ` + list("[", "]", value, String, value.length);
   }
+  if (typeof value[inspect] === "function") return `${value.constructor.name} ${object(value[inspect](), inner)}`;
   if (typeof value.toJSON === "function") return inner(value.toJSON());
   return object(value, inner);
 }

@@ -1,6 +1,6 @@
 // `import … from "dgate/crypto"`. Encodings: hex, base64, base64raw, base64url, base64rawurl; none gives an
 // ArrayBuffer.
-import { native, bytes } from "tidegate:native";
+import { native, bytes, from } from "tidegate:native";
 
 native.need("hashes");
 
@@ -46,7 +46,28 @@ export function getHashes() {
   return native.getHashes();
 }
 
+// True if both are the same bytes (texts as UTF-8), in a time that does not depend on where they differ. Different
+// lengths are false, not an error: what a client sends may have any length.
+export function timingSafeEqual(a, b) {
+  return native.timingSafeEqual(bytes(a), bytes(b));
+}
+
+// JSON web tokens and signatures; see jwt.js.
+const jwt = () => from("tidegate:jwt", "jwt");
+
+export async function verifyJwt(token, key, options) {
+  return jwt().verifyJwt(token, key, options);
+}
+
+export async function verifyJws(token, key, options) {
+  return jwt().verifyJws(token, key, options);
+}
+
+export async function signJwt(claims, key, options) {
+  return jwt().signJwt(claims, key, options);
+}
+
 export default {
   createHash, createHmac, hmac, md5, sha1, sha256, sha384, sha512, sha512_224, sha512_256, randomBytes, randomInt,
-  randomUUID, hexEncode, getHashes,
+  randomUUID, hexEncode, getHashes, timingSafeEqual, verifyJwt, verifyJws, signJwt,
 };

@@ -50,6 +50,9 @@ export function bytes(data) {
   return data;
 }
 
+// A method of this name says what console shows of an object that has no members to show.
+export const inspect = Symbol("inspect");
+
 // What modules that are evaluated late offer to those that were evaluated before them.
 export const later = { __proto__: null };
 

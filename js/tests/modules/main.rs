@@ -13,3 +13,4 @@ mod promises;
 mod response;
 mod seen;
 mod storage;
+mod webcrypto;

@@ -34,6 +34,7 @@ mod stack;
 mod streams;
 mod tally;
 
+pub use call::Call;
 pub use compile::compile;
 pub use failure::{Cause, ErrorInfo, Failure};
 pub use grants::{DEFAULT_PERMISSIONS, Grants, Missing};

@@ -157,6 +157,24 @@ impl Body {
         Ok(content)
     }
 
+    /// What comes next of the content, at most a buffer of it; `None` is the end.
+    pub async fn piece(&mut self, input: &mut Input, limits: &Limits) -> Result<Option<Vec<u8>>, BodyFault> {
+        let mut content = Vec::new();
+        loop {
+            let whole = self.shift(input, &mut content, OutFraming::Plain)?;
+            if whole {
+                input.reader.deadline().disarm();
+            }
+            if !content.is_empty() {
+                return Ok(Some(content));
+            }
+            if whole {
+                return Ok(None);
+            }
+            self.more(input, limits).await?;
+        }
+    }
+
     /// Reads and forgets what is left if that is little and here already; answers whether the body has ended.
     pub fn skip_arrived(&mut self, input: &mut Input) -> bool {
         let mut nowhere = Vec::new();

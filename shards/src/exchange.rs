@@ -3,7 +3,8 @@
 
 use crate::body::Body;
 use crate::fault::Fault;
-use crate::link::Answered;
+use crate::limits::Limits;
+use crate::link::{Answered, Link};
 use crate::local::Local;
 use crate::outbox::Detail;
 use crate::policy::{self, Admission};
@@ -11,23 +12,46 @@ use crate::record;
 use crate::reply::Own;
 use crate::respond::{self, Ask, Rules};
 use crate::route::{self, Matched, Memo};
-use crate::script::{self, Lent, Outcome, Run, Source, Trouble};
+use crate::script::{self, Before, Feed, Lent, Outcome, Run, Source, Trouble};
 use crate::tables::Tables;
 use crate::upstream::{self, Call, Line, RequestBody};
 use crate::wire::{Input, Output, Peer};
 use std::mem::take;
+use std::rc::Rc;
 use std::sync::Arc;
 use tidegate_codec::{BodyFraming, RequestHead};
-use tidegate_js::Function;
+use tidegate_js::{Chunks, Function};
 use tidegate_reactor::clock;
 use tidegate_snapshot::Route;
 
 /// What the client is to get.
 enum Reply<'x> {
-    /// Made here. The flag says that it is an upstream's response which a module collected or rewrote.
-    Own(Own, bool),
+    /// Made here.
+    Own(Made),
     /// The upstream's response, its body still to come.
     Proxied(Answered<'x>),
+}
+
+/// A response made here.
+struct Made {
+    own: Own,
+    /// It is an upstream's response which a module changed.
+    is_upstreams: bool,
+    /// The upstream's connection, where a module still reads the body it came with.
+    source: Option<Kept>,
+}
+
+/// An upstream's connection whose body goes through a module.
+struct Kept {
+    link: Box<Link>,
+    framing: BodyFraming,
+    is_uploaded: bool,
+}
+
+impl From<Own> for Made {
+    fn from(own: Own) -> Self {
+        Self { own, is_upstreams: false, source: None }
+    }
 }
 
 /// A client's connection, as an exchange uses it. Everything in it is kept from one request to the next.
@@ -65,12 +89,15 @@ struct Exchange<'t, 'c> {
 
 async fn serve<'x, 't: 'x>(x: &mut Exchange<'t, '_>, input: &'x mut Input) -> Result<Reply<'x>, Trouble> {
     if let Admission::Redirect(url) = policy::admit(x.tables, x.head, x.peer.is_secure)? {
-        return Ok(Reply::Own(redirect(&url), false));
+        return Ok(Reply::Own(redirect(&url).into()));
     }
     let matched = route::find(x.tables, x.head, x.memo)?;
     x.route = Some(matched.route);
     x.admit_body()?;
-    let chosen = x.on_request(&matched, input).await?;
+    let chosen = match x.on_request(&matched, input).await? {
+        Before::Go(chosen) => chosen,
+        Before::Answered(own) => return Ok(Reply::Own(own.into())),
+    };
     if matched.route.service.is_none() {
         return x.handle(input).await;
     }
@@ -101,12 +128,12 @@ pub async fn run(local: &Local, session: &mut Session) -> bool {
     // A proxied response may still hold the input for its upload, so it is sent first.
     let outcome = match serve(&mut x, input).await {
         Ok(Reply::Proxied(answered)) => x.send_proxied(answered).await.map_err(Err),
-        Ok(Reply::Own(own, is_upstreams)) => Err(Ok((own, is_upstreams))),
+        Ok(Reply::Own(made)) => Err(Ok(made)),
         Err(trouble) => Err(Err(trouble)),
     };
     let (status, is_kept) = match outcome {
         Ok(sent) => sent,
-        Err(Ok((own, is_upstreams))) => x.send_own(own, is_upstreams, input).await,
+        Err(Ok(made)) => x.send_made(made, input).await,
         Err(Err(trouble)) => x.fail(trouble, input).await,
     };
     if let Some(lent) = x.run.take().and_then(Run::close)
@@ -173,24 +200,20 @@ impl<'t> Exchange<'t, '_> {
         }
     }
 
-    /// `fetchUpstream` and `requestModifier`.
-    async fn on_request(
-        &mut self,
-        matched: &Matched<'_>,
-        input: &mut Input,
-    ) -> Result<Option<String>, Trouble> {
-        let Some(pipeline) = &matched.route.pipeline else { return Ok(None) };
-        let script = &pipeline.stages[0].variants[0].script;
+    /// `fetchUpstream` and the request modifiers.
+    async fn on_request(&mut self, matched: &Matched<'_>, input: &mut Input) -> Result<Before, Trouble> {
+        let Some(pipeline) = &matched.route.pipeline else { return Ok(Before::Go(None)) };
         let framing = self.head.body();
         let id = self.local.next_id();
         self.id = Some(id);
         let lent =
             Lent::new(take(self.head), matched.params(), self.peer, matched.route, matched.namespace, id);
-        match self.local.scripts.begin(script, lent) {
-            Ok(run) => {
+        match self.local.scripts.begin(pipeline, lent) {
+            Ok(Ok(run)) => {
                 self.run = Some(run);
                 self.is_lent = true;
             }
+            Ok(Err(lent)) => *self.head = lent.request,
             Err(refused) => {
                 let (trouble, lent) = *refused;
                 *self.head = lent.request;
@@ -200,7 +223,7 @@ impl<'t> Exchange<'t, '_> {
         let (run, mut source) = self.source(input, framing);
         match run {
             Some(run) => run.before(matched.route.service.is_some(), &mut source).await,
-            None => Ok(None),
+            None => Ok(Before::Go(None)),
         }
     }
 
@@ -211,7 +234,7 @@ impl<'t> Exchange<'t, '_> {
         };
         let (run, mut source) = self.source(input, framing);
         let Some(run) = run else { return Err(Fault::NothingToCall.into()) };
-        Ok(Reply::Own(run.handle(&mut source).await?, false))
+        Ok(Reply::Own(run.handle(&mut source).await?.into()))
     }
 
     /// The service, or what `fetchUpstream` chose instead.
@@ -235,6 +258,7 @@ impl<'t> Exchange<'t, '_> {
             None => None,
         };
         let (mut body, mut is_host_chosen, mut rest) = (RequestBody::Stream, false, matched.rest);
+        let mut pieces = None;
         if let Some(run) = &self.run {
             *self.head = run.take_request();
             self.is_lent = false;
@@ -243,17 +267,15 @@ impl<'t> Exchange<'t, '_> {
                 rest = None;
             }
             body = match run.request_body() {
-                Outcome::Untouched => RequestBody::Stream,
-                Outcome::Collected(bytes) | Outcome::Written(bytes) => RequestBody::Whole(bytes.to_vec()),
+                Outcome::Untouched | Outcome::Lost => RequestBody::Stream,
+                Outcome::Whole(bytes) => RequestBody::Whole(bytes.to_vec()),
+                Outcome::Pieces(written) => {
+                    pieces = Some(written);
+                    RequestBody::Stream
+                }
             };
         }
-        // A context that nothing more is asked of is free for the next request, and still warm.
-        drop(self.run.take_if(|run| !run.has_more()).map(Run::close));
-        if matches!(body, RequestBody::Stream) {
-            upstream::gather(self.head, input, &local.limits).await?;
-            self.is_touched |= !self.has_arrived(input);
-        }
-        let call = Call {
+        let facts = Call {
             route: matched.route,
             service,
             chosen,
@@ -262,6 +284,16 @@ impl<'t> Exchange<'t, '_> {
             is_host_chosen,
             body,
         };
+        if let Some(pieces) = pieces {
+            // Boxed, as all that is rare.
+            return Box::pin(self.call_in_pieces(facts, pieces, input)).await;
+        }
+        drop(self.run.take_if(|run| !run.keep_later()).map(Run::close));
+        let call = facts;
+        if matches!(call.body, RequestBody::Stream) {
+            upstream::gather(self.head, input, &local.limits).await?;
+            self.is_touched |= !self.has_arrived(input);
+        }
         let line = Line { input, output: self.output, peer: self.peer };
         let answered =
             local.upstreams.call(&call, self.head, line, &local.limits, &local.lender.counters).await?;
@@ -277,7 +309,44 @@ impl<'t> Exchange<'t, '_> {
         }
     }
 
-    /// `responseModifier`.
+    /// The same with a body that modules write piece by piece while it is sent.
+    async fn call_in_pieces<'x>(
+        &mut self,
+        call: Call<'_>,
+        pieces: Rc<dyn Chunks>,
+        input: &mut Input,
+    ) -> Result<Answered<'x>, Trouble> {
+        let local = self.local;
+        let framing = self.head.body();
+        let Some(run) = &mut self.run else { return Err(Fault::NothingToCall.into()) };
+        let mut source = Source {
+            input,
+            go_on: self.head.expects_continue().then_some(&mut *self.output),
+            framing,
+            allowance: call.route.max_body_bytes,
+            limits: &local.limits,
+            is_touched: &mut self.is_touched,
+            is_read: &mut self.is_read,
+        };
+        let counters = &local.lender.counters;
+        let mut upload =
+            local.upstreams.begin_upload(&call, self.head, self.peer, &local.limits, counters).await?;
+        let mut feed = run.feed(pieces);
+        let mut is_cut = false;
+        while let Some(piece) = feed.next(&mut source, false).await? {
+            // An upstream that stops reading may have answered already.
+            if upload.send(&piece, &local.limits).await.is_err() {
+                is_cut = true;
+                break;
+            }
+        }
+        drop(feed);
+        let answered = upload.answer(&call, self.head, is_cut, self.output, &local.limits).await?;
+        drop(self.run.take_if(|run| !run.keep_later()).map(Run::close));
+        Ok(answered)
+    }
+
+    /// The response modifiers.
     async fn on_response<'x>(&mut self, mut answered: Answered<'x>) -> Result<Reply<'x>, Trouble> {
         let Some(run) = self.run.as_mut().filter(|run| run.modifies_response()) else {
             return Ok(Reply::Proxied(answered));
@@ -303,19 +372,40 @@ impl<'t> Exchange<'t, '_> {
             let mut lent = run.lent();
             answered.link.head = lent.upstream.take().unwrap_or_default();
         }
-        result?;
-        let bytes = match outcome {
-            Outcome::Untouched => return Ok(Reply::Proxied(answered)),
-            Outcome::Collected(bytes) | Outcome::Written(bytes) => bytes.to_vec(),
-        };
+        let replaced = result?;
+        if replaced.is_none() && matches!(outcome, Outcome::Untouched) {
+            return Ok(Reply::Proxied(answered));
+        }
+        // What is still going up is given up: the modules have made a response of their own.
         let Answered { mut link, is_uploaded, .. } = answered;
-        let is_reusable =
-            is_read && is_uploaded && link.head.keep_alive() && framing != BodyFraming::UntilClose;
-        let own = Own { head: take(&mut link.head), body: bytes };
-        if is_reusable {
+        let own = match (replaced, outcome) {
+            (Some(own), _) => own,
+            (None, Outcome::Whole(bytes)) => {
+                Own { head: take(&mut link.head), body: bytes.to_vec(), pieces: None }
+            }
+            (None, Outcome::Pieces(pieces)) => {
+                Own { head: take(&mut link.head), body: Vec::new(), pieces: Some(pieces) }
+            }
+            (None, Outcome::Untouched | Outcome::Lost) => Own::new(502),
+        };
+        let is_upstreams = true;
+        if own.pieces.is_some() {
+            return Ok(Reply::Own(Made {
+                own,
+                is_upstreams,
+                source: Some(Kept { link, framing, is_uploaded }),
+            }));
+        }
+        self.give_back(Kept { link, framing, is_uploaded }, is_read);
+        Ok(Reply::Own(Made { own, is_upstreams, source: None }))
+    }
+
+    /// Keeps an upstream's connection whose body went through a module, if it was read to its end.
+    fn give_back(&self, kept: Kept, is_read: bool) {
+        let Kept { link, framing, is_uploaded } = kept;
+        if is_read && is_uploaded && link.head.keep_alive() && framing != BodyFraming::UntilClose {
             self.local.upstreams.pool.give_back(link, &self.local.limits, &self.local.lender.counters);
         }
-        Ok(Reply::Own(own, true))
     }
 
     /// The fields of the request that its answer depends on, wherever the head is now.
@@ -354,13 +444,91 @@ impl<'t> Exchange<'t, '_> {
         self.is_read
     }
 
-    async fn send_own(&mut self, own: Own, is_upstreams: bool, input: &mut Input) -> (u16, bool) {
+    async fn send_made(&mut self, made: Made, input: &mut Input) -> (u16, bool) {
+        let Made { own, is_upstreams, source } = made;
+        if own.pieces.is_some() {
+            return Box::pin(self.send_pieces(own, is_upstreams, source, input)).await;
+        }
         let is_consumed = self.consume_body(input);
         let ask = self.ask(is_consumed);
         let rules = self.rules(!is_upstreams);
         let sent = respond::send_own(&own, &ask, &rules, self.output, &self.local.limits).await;
         self.note(sent.fault);
         (own.head.status(), ask.is_kept && sent.is_clean)
+    }
+
+    /// A body that modules write while it is sent. They may read another meanwhile: the upstream's, or the request's.
+    async fn send_pieces(
+        &mut self,
+        mut own: Own,
+        is_upstreams: bool,
+        mut kept: Option<Kept>,
+        input: &mut Input,
+    ) -> (u16, bool) {
+        let status = own.head.status();
+        let ask = self.ask(self.is_read);
+        let rules = self.rules(!is_upstreams);
+        let limits = &self.local.limits;
+        let mut streamed = respond::Streamed::begin(&own, &ask, &rules, self.output);
+        let (mut is_read, mut trouble) = (false, None);
+        if let (Some(pieces), Some(run), true) = (own.pieces.take(), &mut self.run, streamed.has_body()) {
+            let (framing, is_of_upstream) = match &kept {
+                Some(kept) => (kept.framing, true),
+                None => (run.lent().request.body(), false),
+            };
+            let mut source = Source {
+                input: kept.as_mut().map_or(input, |kept| &mut kept.link.input),
+                // The response's head has been said.
+                go_on: None,
+                framing,
+                allowance: if is_of_upstream {
+                    u64::MAX
+                } else {
+                    self.route.map_or(0, |route| route.max_body_bytes)
+                },
+                limits,
+                is_touched: if is_of_upstream { &mut false } else { &mut self.is_touched },
+                is_read: if is_of_upstream { &mut is_read } else { &mut self.is_read },
+            };
+            let mut feed = run.feed(pieces);
+            trouble = Self::relay_pieces(
+                &mut streamed,
+                &mut feed,
+                &mut source,
+                is_of_upstream,
+                self.output,
+                limits,
+            )
+            .await
+            .err();
+        }
+        if trouble.is_none() {
+            trouble = streamed.end(self.output, limits).await.err().map(Trouble::from);
+        }
+        let is_whole = trouble.is_none();
+        if let Some(trouble) = trouble {
+            self.output.cut();
+            self.explain(&trouble);
+        }
+        if let Some(kept) = kept {
+            self.give_back(kept, is_read && is_whole);
+        }
+        (status, is_whole && ask.is_kept && streamed.is_delimited())
+    }
+
+    async fn relay_pieces(
+        streamed: &mut respond::Streamed,
+        feed: &mut Feed<'_>,
+        source: &mut Source<'_>,
+        is_of_upstream: bool,
+        output: &mut Output,
+        limits: &Limits,
+    ) -> Result<(), Trouble> {
+        streamed.flush(output, limits).await?;
+        while let Some(piece) = feed.next(source, is_of_upstream).await? {
+            streamed.send(&piece, output, limits).await?;
+        }
+        Ok(())
     }
 
     async fn send_proxied(&mut self, answered: Answered<'_>) -> Result<(u16, bool), Trouble> {
@@ -385,7 +553,7 @@ impl<'t> Exchange<'t, '_> {
             return (respond::status(trouble.fault), false);
         }
         if let Some(own) = self.on_error(&trouble, input).await {
-            return self.send_own(own, false, input).await;
+            return self.send_made(own.into(), input).await;
         }
         let allow = (trouble.fault == Fault::MethodNotAllowed)
             .then(|| route::allowed(self.tables, self.head, self.memo).allow())
@@ -395,7 +563,7 @@ impl<'t> Exchange<'t, '_> {
             return (respond::status(trouble.fault), false);
         }
         let own = respond::answer(trouble.fault, allow.as_deref());
-        self.send_own(own, false, input).await
+        self.send_made(own.into(), input).await
     }
 
     async fn on_error(&mut self, trouble: &Trouble, input: &mut Input) -> Option<Own> {

@@ -3,9 +3,11 @@
 
 mod fault;
 mod head;
+mod streamed;
 
 pub use fault::{answer, status};
 pub use head::{Ask, Rules};
+pub use streamed::Streamed;
 
 use crate::body::{Body, BodyFault, OutFraming};
 use crate::fault::Fault;

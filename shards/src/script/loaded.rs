@@ -6,12 +6,17 @@ use std::sync::Arc;
 use tidegate_js::{Calls, Histogram, Runtime};
 use tidegate_snapshot::{FunctionReport, Script, ScriptNow, ScriptReport, TimesReport};
 
-/// One script's runtime.
-pub struct Loaded {
+/// A script and the engine that runs it.
+pub struct Engine {
     /// What it runs.
     pub script: Arc<Script>,
     /// The engine.
     pub runtime: Rc<Runtime>,
+}
+
+/// One script's runtime.
+struct Loaded {
+    engine: Rc<Engine>,
     /// What was reported already: calls, failures, CPU nanoseconds.
     reported: (u64, u64, u64),
 }
@@ -28,18 +33,18 @@ pub struct Shelf {
 
 impl Shelf {
     /// The runtime of exactly this script.
-    pub fn get(&self, script: &Arc<Script>) -> Option<&Rc<Runtime>> {
+    pub fn get(&self, script: &Arc<Script>) -> Option<&Rc<Engine>> {
         let loaded = self.slots.get(script.slot as usize)?.as_ref()?;
-        Arc::ptr_eq(&loaded.script, script).then_some(&loaded.runtime)
+        Arc::ptr_eq(&loaded.engine.script, script).then_some(&loaded.engine)
     }
 
     /// Puts a runtime into its script's slot.
-    pub fn put(&mut self, script: &Arc<Script>, runtime: Rc<Runtime>) {
-        let at = script.slot as usize;
+    pub fn put(&mut self, engine: Rc<Engine>) {
+        let at = engine.script.slot as usize;
         if at >= self.slots.len() {
             self.slots.resize_with(at + 1, || None);
         }
-        let loaded = Loaded { script: script.clone(), runtime, reported: (0, 0, 0) };
+        let loaded = Loaded { engine, reported: (0, 0, 0) };
         if let Some(before) = self.slots[at].replace(loaded) {
             self.retire(before);
         }
@@ -55,7 +60,7 @@ impl Shelf {
     }
 
     fn retire(&mut self, mut loaded: Loaded) {
-        if Rc::strong_count(&loaded.runtime) > 1 {
+        if Rc::strong_count(&loaded.engine) > 1 || Rc::strong_count(&loaded.engine.runtime) > 1 {
             self.retired.push(loaded);
         } else if let Some(mut report) = loaded.report() {
             report.now = None;
@@ -78,16 +83,16 @@ impl Shelf {
 
 impl Loaded {
     fn report(&mut self) -> Option<ScriptReport> {
-        let stats = self.runtime.stats();
+        let stats = self.engine.runtime.stats();
         let now = (stats.calls, stats.failures.iter().sum(), stats.cpu_ns);
         let mut functions = Vec::new();
-        self.runtime.take_calls(&mut |function, calls| functions.push(of(function.name(), calls)));
+        self.engine.runtime.take_calls(&mut |function, calls| functions.push(of(function.name(), calls)));
         if now == self.reported && functions.is_empty() {
             return None;
         }
         let before = std::mem::replace(&mut self.reported, now);
         Some(ScriptReport {
-            key: self.script.key.clone(),
+            key: self.engine.script.key.clone(),
             calls: now.0 - before.0,
             failures: now.1 - before.1,
             cpu_ns: now.2 - before.2,

@@ -2,16 +2,17 @@
 //! the response it writes. JavaScript may hold on to this for longer than the request lives; it is then empty and says
 //! so. Framing is out of a module's reach.
 
-use super::slot::BodySlot;
+use super::slot::{BodySlot, Written};
 use crate::reply::Own;
 use crate::wire::Peer;
 use std::cell::{Ref, RefCell, RefMut};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use tidegate_codec::{BodyFraming, FieldKind, Fields, RequestHead, ResponseHead, Version};
-use tidegate_js::{Described, Exchange, Pending, Refused, RequestPart, Side};
+use tidegate_js::{Chunks, Described, Exchange, Pending, Refused, RequestPart, Side};
 use tidegate_snapshot::{Namespace, Route};
 
 /// What the exchange lends.
@@ -56,7 +57,14 @@ pub struct Scripted {
     pub request_body: Rc<BodySlot>,
     /// The upstream's body.
     pub upstream_body: Rc<BodySlot>,
+    /// More than one module sees it.
+    is_chained: bool,
+    /// Values that the modules keep for each other, as JSON text.
+    shared: RefCell<BTreeMap<String, Rc<str>>>,
 }
+
+/// Values that modules may keep for each other; their bytes are bounded by the heaps they come from.
+const MAX_SHARED: usize = 256;
 
 fn over() -> Refused {
     Refused("the request is over".into())
@@ -77,11 +85,13 @@ fn kind_of(name: &str) -> Result<FieldKind, Refused> {
 
 impl Scripted {
     /// A view of what is lent.
-    pub fn new(lent: Lent) -> Rc<Self> {
+    pub fn new(lent: Lent, is_chained: bool) -> Rc<Self> {
         Rc::new(Self {
             lent: RefCell::new(Some(lent)),
             request_body: Rc::default(),
             upstream_body: Rc::default(),
+            is_chained,
+            shared: RefCell::default(),
         })
     }
 
@@ -89,6 +99,7 @@ impl Scripted {
     pub fn close(&self) -> Option<Lent> {
         self.request_body.close();
         self.upstream_body.close();
+        self.shared.borrow_mut().clear();
         self.lent.borrow_mut().take()
     }
 
@@ -394,15 +405,59 @@ impl Exchange for Scripted {
             Side::Response => {
                 lent.is_written = true;
                 lent.response.body = body;
+                lent.response.pieces = None;
             }
             Side::Upstream if lent.upstream.is_none() => return refuse("there is no upstream response yet"),
             Side::Request if lent.upstream.is_some() => {
                 return refuse("the request has gone upstream already");
             }
-            Side::Request => self.request_body.write(body),
-            Side::Upstream => self.upstream_body.write(body),
+            Side::Request => self.request_body.write(Written::Whole(body.into())),
+            Side::Upstream => self.upstream_body.write(Written::Whole(body.into())),
         }
         Ok(())
+    }
+
+    fn body(&self, side: Side) -> Result<Rc<dyn Chunks>, Refused> {
+        if self.read().is_none() {
+            return Err(over());
+        }
+        match self.slot(side) {
+            Some(slot) => slot.stream(),
+            None => refuse("the response being written has no body to read"),
+        }
+    }
+
+    fn stream_body(&self, side: Side, body: Rc<dyn Chunks>) -> Result<(), Refused> {
+        let mut lent = self.write()?;
+        match side {
+            Side::Response if lent.is_ended => return refuse("the response has been sent already"),
+            Side::Response => {
+                lent.is_written = true;
+                lent.response.pieces = Some(body);
+            }
+            Side::Upstream if lent.upstream.is_none() => return refuse("there is no upstream response yet"),
+            Side::Request if lent.upstream.is_some() => {
+                return refuse("the request has gone upstream already");
+            }
+            Side::Request => self.request_body.write(Written::Pieces(body)),
+            Side::Upstream => self.upstream_body.write(Written::Pieces(body)),
+        }
+        Ok(())
+    }
+
+    fn is_chained(&self) -> bool {
+        self.is_chained
+    }
+
+    fn share(&self, key: &str, json: String) {
+        let mut shared = self.shared.borrow_mut();
+        if shared.len() < MAX_SHARED || shared.contains_key(key) {
+            shared.insert(key.to_owned(), json.into());
+        }
+    }
+
+    fn shared(&self, key: &str) -> Option<Rc<str>> {
+        self.shared.borrow().get(key).cloned()
     }
 
     fn end_response(&self) -> Result<(), Refused> {

@@ -195,7 +195,7 @@ impl<'x> Attempt<'_, 'x> {
 
 /// Reads the head of the final response. Interim ones (RFC 9110 section 15.2) go to the client, but for 100, which is
 /// this gateway's to say. `is_answered` is set with the first byte of a response.
-async fn read_head(
+pub(super) async fn read_head(
     input: &mut Input,
     head: &mut ResponseHead,
     request: &RequestHead,

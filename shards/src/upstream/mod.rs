@@ -7,6 +7,7 @@
 mod attempt;
 mod pool;
 mod request;
+mod upload;
 
 pub use pool::Pool;
 

@@ -11,6 +11,7 @@ use rquickjs::promise::PromiseState;
 use rquickjs::{ArrayBuffer, Ctx, FromJs, Persistent, Promise, Value};
 
 use crate::failure::{Cause, ErrorInfo, Failure};
+use crate::jobs::JobRun;
 use crate::lease::{Answer, Lease};
 use crate::module::Function;
 use crate::native::{self, Text};
@@ -33,6 +34,8 @@ pub(crate) enum Entry {
     Function(Function),
     /// `errorHandler`.
     Error(ErrorInfo),
+    /// A job, with what it is told of its run.
+    Job(usize, JobRun),
     /// What pumps the bodies that a function left behind.
     Pump,
 }
@@ -42,6 +45,7 @@ impl Entry {
         match self {
             Entry::Function(function) => Some(*function),
             Entry::Error(_) => Some(Function::ErrorHandler),
+            Entry::Job(..) => Some(Function::Scheduled),
             Entry::Pump => None,
         }
     }
@@ -62,6 +66,11 @@ enum Step {
 impl<'a> Call<'a> {
     pub(crate) fn new(lease: &'a mut Lease, entry: Entry) -> Call<'a> {
         Call { lease, entry, clock: CallClock::default(), state: State::Fresh }
+    }
+
+    /// CPU time that it has used so far, nanoseconds.
+    pub fn cpu_ns(&self) -> u64 {
+        self.clock.cpu_ns()
     }
 
     fn begin(&mut self) -> Step {
@@ -86,6 +95,7 @@ impl<'a> Call<'a> {
                 Entry::Error(error) => {
                     realm.invoke_error_handler(ctx, (&error.name, &error.message, &error.code))
                 }
+                Entry::Job(index, run) => realm.run_job(ctx, *index, run),
                 Entry::Pump => realm.pump(ctx),
             };
             match returned.and_then(|value| adopted(ctx, realm, value)) {

@@ -84,7 +84,8 @@ impl Front<'_> {
         }
         let offered = exports::offered(&program);
 
-        let mut map = Positions { shown: self.shown.clone(), ..Positions::default() };
+        let scheduled = offered.scheduled_at.map(|at| line_column(self.source, at as usize));
+        let mut map = Positions { shown: self.shown.clone(), scheduled, ..Positions::default() };
         let mut javascript = match language {
             Language::TypeScript => {
                 let path = std::path::Path::new(&self.shown);

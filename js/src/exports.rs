@@ -1,4 +1,4 @@
-//! Reads a parsed module: which of the five functions it offers, what it imports, what it uses that modules may
+//! Reads a parsed module: which of the gateway's functions it offers, what it imports, what it uses that modules may
 //! not. Looks at the syntax tree only; must never guess from the text.
 
 use oxc::ast::ast::{
@@ -6,7 +6,7 @@ use oxc::ast::ast::{
     ImportDeclarationSpecifier, ImportExpression, Program, PropertyKey, Statement,
 };
 use oxc::ast_visit::{Visit, walk};
-use oxc::span::Span;
+use oxc::span::{GetSpan, Span};
 
 use crate::module::{Function, Functions};
 
@@ -17,9 +17,11 @@ pub(crate) struct Offered {
     pub(crate) exported: Functions,
     /// Declared at the top level and not exported: an export is appended for these.
     pub(crate) declared: Functions,
+    /// Where the statement stands that exports `scheduled`.
+    pub(crate) scheduled_at: Option<u32>,
 }
 
-/// Which of the five functions the module offers.
+/// Which of the gateway's functions the module offers.
 pub(crate) fn offered(program: &Program<'_>) -> Offered {
     let mut offered = Offered::default();
     // A name that an export statement uses may not be exported a second time, even as `export *`'s rival.
@@ -66,8 +68,13 @@ pub(crate) fn offered(program: &Program<'_>) -> Offered {
             }
             _ => {}
         }
+        if offered.scheduled_at.is_none() && offered.exported.has(Function::Scheduled) {
+            offered.scheduled_at = Some(statement.span().start);
+        }
     }
-    offered.declared = offered.declared.iter().filter(|f| !taken.has(*f)).collect();
+    // What runs by itself must be exported by name: a helper that happens to be called `scheduled` is none.
+    let counts = |f: &Function| !taken.has(*f) && *f != Function::Scheduled;
+    offered.declared = offered.declared.iter().filter(counts).collect();
     offered
 }
 

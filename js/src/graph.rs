@@ -8,6 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use crate::failure::Failure;
 use crate::grants::Grants;
 use crate::host::{ConsoleLevel, Host, Pending, Refused, StateRead, StateWrite};
+use crate::jobs::Job;
 use crate::limits::Limits;
 use crate::module::{Diagnostic, Functions, ModuleCode};
 use crate::positions::Positions;
@@ -18,6 +19,22 @@ use crate::stack::first_frame;
 /// Links and evaluates a graph, entry first. Unresolved imports (all of them), missing exports and throwing
 /// top-level code are diagnostics. Gives the functions that the entry has.
 pub fn check_graph(modules: &[ModuleCode], grants: &Grants) -> Result<Functions, Vec<Diagnostic>> {
+    examine_graph(modules, grants).map(|examined| examined.functions)
+}
+
+/// What a graph turned out to have.
+#[derive(Debug, Clone)]
+pub struct Examined {
+    /// The functions of the entry.
+    pub functions: Functions,
+    /// What it wants to be run by itself. Whether the times it names are any is for the caller to say.
+    pub jobs: Vec<Job>,
+    /// Where the entry exports `scheduled`; the message is empty.
+    pub scheduled_at: Diagnostic,
+}
+
+/// As [`check_graph`], with the jobs.
+pub fn examine_graph(modules: &[ModuleCode], grants: &Grants) -> Result<Examined, Vec<Diagnostic>> {
     let maps: Vec<Positions> = modules.iter().filter_map(|m| Positions::decode(&m.source_map)).collect();
     let Some(entry) = maps.first().filter(|_| maps.len() == modules.len()) else {
         let message = "no modules, or a position map that is not ours".into();
@@ -45,7 +62,12 @@ pub fn check_graph(modules: &[ModuleCode], grants: &Grants) -> Result<Functions,
     }
     match Runtime::new(modules, Limits::default(), grants.clone(), Rc::new(Nowhere { start: Instant::now() }))
     {
-        Ok(runtime) => Ok(runtime.functions()),
+        Ok(runtime) => {
+            let (line, column) = entry.scheduled.unwrap_or((1, 1));
+            let scheduled_at =
+                Diagnostic { module: entry.shown.clone(), line, column, message: String::new() };
+            Ok(Examined { functions: runtime.functions(), jobs: runtime.jobs().to_vec(), scheduled_at })
+        }
         Err(failure) => Err(vec![placed(&failure, entry, &maps)]),
     }
 }

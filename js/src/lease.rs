@@ -6,6 +6,7 @@ use std::rc::Rc;
 use crate::call::{Call, Entry};
 use crate::failure::{ErrorInfo, Failure};
 use crate::host::Exchange;
+use crate::jobs::JobRun;
 use crate::module::Function;
 use crate::realm::Realm;
 use crate::runtime::Runtime;
@@ -47,6 +48,12 @@ impl Lease {
     /// Calls `errorHandler(ctx, error)`; `error` is an `Error` with that name, message and code.
     pub fn call_error_handler(&mut self, error: &ErrorInfo) -> Call<'_> {
         Call::new(self, Entry::Error(error.clone()))
+    }
+
+    /// Runs job `index` of the entry ([`Runtime::jobs`]). The lease's exchange should be [`NoRequest`](crate::NoRequest).
+    /// The CPU budget is that of any call; how long it may wait is for the caller to bound, by dropping the future.
+    pub fn call_job(&mut self, index: usize, run: JobRun) -> Call<'_> {
+        Call::new(self, Entry::Job(index, run))
     }
 
     /// Goes on with the bodies that functions of this lease left to be written ([`Exchange::stream_body`]); ready when

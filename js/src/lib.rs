@@ -18,11 +18,13 @@ mod graph;
 mod heap;
 mod histogram;
 mod host;
+mod jobs;
 mod lease;
 mod limits;
 mod loader;
 mod module;
 mod native;
+mod no_request;
 mod operations;
 mod pipe;
 mod positions;
@@ -38,14 +40,16 @@ pub use call::Call;
 pub use compile::compile;
 pub use failure::{Cause, ErrorInfo, Failure};
 pub use grants::{DEFAULT_PERMISSIONS, Grants, Missing};
-pub use graph::check_graph;
+pub use graph::{Examined, check_graph, examine_graph};
 pub use histogram::Histogram;
 pub use host::{
     CacheScope, CacheUpdate, CacheValue, Chunks, ConsoleLevel, Described, Exchange, Host, HttpBody,
     HttpRequest, HttpResponse, Pending, Refused, RequestPart, Side, StateRead, StateWrite,
 };
+pub use jobs::{Job, JobRun, Per};
 pub use lease::{Answer, Lease};
 pub use limits::{Limits, RuntimeStats};
 pub use module::{Compiled, Diagnostic, Function, Functions, Language, ModuleCode};
+pub use no_request::NoRequest;
 pub use runtime::Runtime;
 pub use tally::{Calls, Outcome};

@@ -44,7 +44,7 @@ impl fmt::Display for Diagnostic {
 
 impl std::error::Error for Diagnostic {}
 
-/// The functions of an entry module that the gateway calls.
+/// The functions of an entry module that the gateway calls: five for requests, one at set times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Function {
@@ -58,11 +58,23 @@ pub enum Function {
     RequestHandler = 3,
     /// Answers when something else failed.
     ErrorHandler = 4,
+    /// Runs at set times, for no request. Called through [`Lease::call_job`](crate::Lease::call_job).
+    Scheduled = 5,
 }
 
 impl Function {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Function; 5] = [
+    pub const ALL: [Function; 6] = [
+        Function::FetchUpstream,
+        Function::RequestModifier,
+        Function::ResponseModifier,
+        Function::RequestHandler,
+        Function::ErrorHandler,
+        Function::Scheduled,
+    ];
+
+    /// Those that are called for a request.
+    pub const OF_REQUESTS: [Function; 5] = [
         Function::FetchUpstream,
         Function::RequestModifier,
         Function::ResponseModifier,
@@ -78,10 +90,11 @@ impl Function {
             Function::ResponseModifier => "responseModifier",
             Function::RequestHandler => "requestHandler",
             Function::ErrorHandler => "errorHandler",
+            Function::Scheduled => "scheduled",
         }
     }
 
-    /// The function of that name, if it is one of the five.
+    /// The function of that name, if it is one of them.
     pub fn named(name: &str) -> Option<Function> {
         Function::ALL.into_iter().find(|f| f.name() == name)
     }

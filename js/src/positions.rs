@@ -31,6 +31,8 @@ pub(crate) struct Positions {
     pub(crate) shown: String,
     /// Lines without tokens are the same on both sides (JavaScript runs as it was written).
     pub(crate) identity: bool,
+    /// Line and column of the statement that exports `scheduled`, from 1.
+    pub(crate) scheduled: Option<(u32, u32)>,
     pub(crate) imports: Vec<Import>,
     pub(crate) tokens: Vec<Token>,
 }
@@ -51,6 +53,9 @@ impl Positions {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = vec![1, u8::from(self.identity)];
         put_text(&mut out, &self.shown);
+        let (line, column) = self.scheduled.unwrap_or_default();
+        put(&mut out, line);
+        put(&mut out, column);
         put(&mut out, self.imports.len() as u32);
         for import in &self.imports {
             put_text(&mut out, &import.specifier);
@@ -83,6 +88,7 @@ impl Positions {
         }
         let identity = r.byte()? == 1;
         let shown = r.text()?;
+        let scheduled = Some((r.number()?, r.number()?)).filter(|(line, _)| *line > 0);
         let mut imports = Vec::new();
         for _ in 0..r.number()? {
             let (specifier, line, column) = (r.text()?, r.number()?, r.number()?);
@@ -102,7 +108,7 @@ impl Positions {
             t.src_column = u32::try_from(i64::from(t.src_column) + r.signed()?).ok()?;
             tokens.push(t);
         }
-        Some(Positions { shown, identity, imports, tokens })
+        Some(Positions { shown, identity, scheduled, imports, tokens })
     }
 }
 
@@ -194,6 +200,7 @@ mod tests {
             let map = Positions {
                 shown: "mädchen.ts".into(),
                 identity: false,
+                scheduled: Some((7, 1)),
                 imports: vec![Import { specifier: "./a".into(), line: 3, column: 9, names: vec![("x".into(), 3, 10)] }],
                 tokens,
             };

@@ -8,6 +8,7 @@ use rquickjs::{Context, Ctx, Function as JsFunction, Module, Object, Persistent,
 
 use crate::bridge::Bridge;
 use crate::failure::{Cause, Failure};
+use crate::jobs::{self, Bound, Job, JobRun, Wrong};
 use crate::loader::Library;
 use crate::module::{Function, Functions};
 use crate::native;
@@ -36,6 +37,7 @@ pub(crate) struct Realm {
     reset: Persistent<JsFunction<'static>>,
     pumping: Persistent<JsFunction<'static>>,
     pub(crate) functions: Functions,
+    jobs: Vec<Bound>,
     pub(crate) bridge: Rc<Bridge>,
     /// Must not be leased again.
     pub(crate) dead: bool,
@@ -49,6 +51,8 @@ pub(crate) enum BootError<'js> {
     Thrown(Value<'js>),
     /// Top-level code awaits something that cannot come: no exchange is there yet.
     Unsettled,
+    /// `scheduled` is no job: a sentence.
+    Job(String),
     /// The engine failed without a value.
     Engine(rquickjs::Error),
 }
@@ -83,7 +87,7 @@ impl Realm {
         let handle = |name: &str| prelude.get::<_, JsFunction>(name).map(|f| Persistent::save(ctx, f));
         let bind: JsFunction = prelude.get("bind")?;
         let mut functions = Functions::default();
-        for f in Function::ALL {
+        for f in Function::OF_REQUESTS {
             let own: Value = entry.get(f.name())?;
             let default: Value = entry.get("default")?;
             if own.is_function() {
@@ -96,6 +100,13 @@ impl Realm {
                 functions.add(f);
             }
         }
+        let jobs = jobs::read(ctx, &entry).map_err(|wrong| match wrong {
+            Wrong::Shape(why) => BootError::Job(why),
+            Wrong::Engine(e) => caught_in(ctx, e),
+        })?;
+        if !jobs.is_empty() {
+            functions.add(Function::Scheduled);
+        }
         Ok(Realm {
             invoke: handle("invoke")?,
             fail: handle("invokeErrorHandler")?,
@@ -104,6 +115,7 @@ impl Realm {
             reset: handle("reset")?,
             pumping: handle("pumping")?,
             functions,
+            jobs,
             bridge: bridge.clone(),
             dead: false,
             context: context.clone(),
@@ -118,10 +130,14 @@ impl Drop for Realm {
     }
 }
 
+/// What was thrown, if something was.
+fn caught_in<'js>(ctx: &Ctx<'js>, e: rquickjs::Error) -> BootError<'js> {
+    if matches!(e, rquickjs::Error::Exception) { BootError::Thrown(ctx.catch()) } else { e.into() }
+}
+
 /// The namespace of a module, with everything it imports evaluated.
 fn import<'js>(ctx: &Ctx<'js>, name: &str, run_jobs: &dyn Fn()) -> Result<Object<'js>, BootError<'js>> {
-    let caught =
-        |e| if matches!(e, rquickjs::Error::Exception) { BootError::Thrown(ctx.catch()) } else { e.into() };
+    let caught = |e| caught_in(ctx, e);
     let promise = Module::import(ctx, name).map_err(caught)?;
     run_jobs();
     match promise.result::<Object<'js>>() {
@@ -131,7 +147,28 @@ fn import<'js>(ctx: &Ctx<'js>, name: &str, run_jobs: &dyn Fn()) -> Result<Object
 }
 
 impl Realm {
-    /// Calls one of the five functions.
+    /// The jobs of the entry, without what they run.
+    pub(crate) fn jobs(&self) -> Rc<[Job]> {
+        self.jobs.iter().map(|bound| bound.job.clone()).collect()
+    }
+
+    /// Runs a job. Whatever the module kept of an earlier request is over by now.
+    pub(crate) fn run_job<'js>(
+        &self,
+        ctx: &Ctx<'js>,
+        index: usize,
+        run: &JobRun,
+    ) -> rquickjs::Result<Value<'js>> {
+        self.reset(ctx)?;
+        match self.jobs.get(index) {
+            Some(bound) => bound.call(ctx, run),
+            None => {
+                Err(rquickjs::Exception::throw_range(ctx, &format!("the module has no scheduled[{index}]")))
+            }
+        }
+    }
+
+    /// Calls one of the functions of a request.
     pub(crate) fn invoke<'js>(&self, ctx: &Ctx<'js>, f: Function) -> rquickjs::Result<Value<'js>> {
         self.invoke.clone().restore(ctx)?.call((f as u8, self.bridge.generation()))
     }

@@ -13,6 +13,7 @@ use crate::governor::Governor;
 use crate::grants::Grants;
 use crate::heap::{Gauge, Heap};
 use crate::host::{Exchange, Host};
+use crate::jobs::Job;
 use crate::lease::Lease;
 use crate::limits::{Limits, RuntimeStats};
 use crate::loader::{Library, Shelf};
@@ -35,6 +36,7 @@ pub struct Runtime {
     pool: RefCell<Vec<Box<Realm>>>,
     rejections: Rc<RefCell<Vec<Rejection>>>,
     functions: Functions,
+    jobs: Rc<[Job]>,
     library: Rc<Library>,
     maps: Rc<Maps>,
     name: Rc<str>,
@@ -90,6 +92,7 @@ impl Runtime {
             pool: RefCell::default(),
             rejections,
             functions: Functions::default(),
+            jobs: Rc::default(),
             maps: Maps::new(modules),
             name: bare(&modules[0].name).into(),
             library,
@@ -105,13 +108,19 @@ impl Runtime {
         };
         let first = runtime.make_realm()?;
         runtime.functions = first.functions;
+        runtime.jobs = first.jobs();
         runtime.pool.borrow_mut().push(first);
         Ok(Rc::new(runtime))
     }
 
-    /// Which of the five functions the entry has.
+    /// Which of the gateway's functions the entry has.
     pub fn functions(&self) -> Functions {
         self.functions
+    }
+
+    /// What the entry wants to be run by itself.
+    pub fn jobs(&self) -> &[Job] {
+        &self.jobs
     }
 
     /// A context for one exchange's life. It goes back to the pool when the lease drops, or is thrown away if it
@@ -209,6 +218,10 @@ impl Runtime {
                     let message =
                         "top-level code awaits something that cannot settle before a request is there";
                     self.limited().unwrap_or_else(|| Failure::new(Cause::Pending, message))
+                }
+                BootError::Job(message) => {
+                    let stack = self.maps.scheduled(&self.library.entry);
+                    Failure { cause: Cause::Thrown, message, stack }
                 }
                 BootError::Engine(rquickjs::Error::Exception) => self.thrown(ctx, ctx.catch(), &bridge),
                 BootError::Engine(e) => self.limited().unwrap_or_else(|| realm::internal(e)),

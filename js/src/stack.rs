@@ -52,6 +52,12 @@ impl Maps {
         lines.join("\n")
     }
 
+    /// A trace that points at where a module exports `scheduled`; at its beginning, if the text does not show it.
+    pub(crate) fn scheduled(&self, module: &str) -> String {
+        let (line, column) = self.of(module).and_then(|map| map.scheduled).unwrap_or((1, 1));
+        format!("    at scheduled ({module}:{line}:{column})")
+    }
+
     /// `name.ts:3:7` of the engine → the same of the source; `None` if it names no module of the graph.
     fn place(&self, place: &str) -> Option<String> {
         let (module, line, column) = split(place)?;

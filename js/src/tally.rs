@@ -76,6 +76,11 @@ pub(crate) struct CallClock {
 }
 
 impl CallClock {
+    /// CPU time of its slices so far.
+    pub(crate) fn cpu_ns(&self) -> u64 {
+        self.cpu_ns
+    }
+
     /// A slice that began then and took so long has ended.
     pub(crate) fn slice(&mut self, began: Instant, wall_ns: u64, cpu_ns: u64) {
         match self.began {

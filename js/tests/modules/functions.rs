@@ -8,7 +8,7 @@ use crate::harness::{Bench, TestExchange, drive, functions, js, rejected, ts};
 
 #[test]
 fn every_function_sync_and_async() {
-    for f in Function::ALL {
+    for f in Function::OF_REQUESTS {
         for prefix in ["function", "async function"] {
             let source = format!(
                 "export {prefix} {}(ctx, error) {{ ctx.request().path = '/seen'; return 'done' }}",

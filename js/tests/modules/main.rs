@@ -11,6 +11,7 @@ mod library;
 mod positions;
 mod promises;
 mod response;
+mod scheduled;
 mod seen;
 mod storage;
 mod webcrypto;

@@ -21,6 +21,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("tidegate:algorithms", include_str!("prelude/algorithms.js")),
     ("tidegate:webcrypto", include_str!("prelude/webcrypto.js")),
     ("tidegate:jwt", include_str!("prelude/jwt.js")),
+    ("tidegate:jwt_keys", include_str!("prelude/jwt_keys.js")),
     ("tidegate", include_str!("prelude/dgate.js")),
     ("tidegate/state", include_str!("prelude/state.js")),
     ("tidegate/crypto", include_str!("prelude/crypto.js")),

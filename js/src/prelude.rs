@@ -10,6 +10,7 @@ use crate::bytecode;
 const SOURCES: &[(&str, &str)] = &[
     ("tidegate:native", include_str!("prelude/native.js")),
     ("tidegate:hardening", include_str!("prelude/hardening.js")),
+    ("tidegate:lock", include_str!("prelude/lock.js")),
     ("tidegate:context", include_str!("prelude/context.js")),
     ("tidegate:parts", include_str!("prelude/parts.js")),
     ("tidegate:cookies", include_str!("prelude/cookies.js")),
@@ -30,6 +31,9 @@ const SOURCES: &[(&str, &str)] = &[
 
 /// The module that is evaluated first; it pulls in what every context needs.
 pub(crate) const BOOT: &str = "tidegate:context";
+
+/// The module whose `lock` ends the making of a context.
+pub(crate) const LOCK: &str = "tidegate:lock";
 
 /// Bytecode of a module of the prelude, if it is one.
 pub(crate) fn bytecode(name: &str) -> Option<&'static Arc<[u8]>> {

@@ -83,6 +83,7 @@ impl Realm {
         for name in &library.host_imports {
             import(ctx, name, run_jobs)?;
         }
+        let lock: JsFunction = import(ctx, prelude::LOCK, run_jobs)?.get("lock")?;
         let entry = import(ctx, &library.entry, run_jobs)?;
         let handle = |name: &str| prelude.get::<_, JsFunction>(name).map(|f| Persistent::save(ctx, f));
         let bind: JsFunction = prelude.get("bind")?;
@@ -107,6 +108,7 @@ impl Realm {
         if !jobs.is_empty() {
             functions.add(Function::Scheduled);
         }
+        lock.call::<_, ()>(()).map_err(|e| caught_in(ctx, e))?;
         Ok(Realm {
             invoke: handle("invoke")?,
             fail: handle("invokeErrorHandler")?,

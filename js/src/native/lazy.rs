@@ -38,6 +38,8 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>
     for (i, (name, _)) in LAZY.iter().enumerate() {
         getters.push(install(ctx, name, i as i32)?);
     }
+    let names = LAZY.iter().flat_map(|(name, module)| [name.to_string_lossy(), module.to_string_lossy()]);
+    table.set("lazy", names.map(String::from).collect::<Vec<_>>())?;
     let expose = move |ctx: Ctx<'js>, name: Text, value: Value<'js>| {
         let at = LAZY.iter().position(|(known, _)| known.to_bytes() == name.0.as_bytes());
         match at.filter(|at| is_ours(&ctx, LAZY[*at].0, getters[*at])) {

@@ -1,6 +1,6 @@
 // ctx and everything reached from it. Each lease gets fresh objects that carry its number; the native side refuses
 // a number that is not the current one, so an object kept from an earlier request cannot see a later one.
-import { native, promised, settle, reset as forget, adopt, bytes, from } from "tidegate:native";
+import { admit, native, promised, settle, reset as forget, adopt, bytes, from } from "tidegate:native";
 import "tidegate:hardening";
 
 export { settle, adopt };
@@ -353,3 +353,5 @@ class Context {
     return { id: this.id, pathParams: this.pathParams(), request: this.request(), ...(answer ? { upstream: answer } : {}) };
   }
 }
+
+admit(Context, Request, Response, Upstream, Headers);

@@ -1,6 +1,6 @@
 // `import … from "dgate/crypto"`. Encodings: hex, base64, base64raw, base64url, base64rawurl; none gives an
 // ArrayBuffer.
-import { native, bytes, from } from "tidegate:native";
+import { admit, native, bytes, from } from "tidegate:native";
 
 native.need("hashes");
 
@@ -67,7 +67,10 @@ export async function signJwt(claims, key, options) {
   return jwt().signJwt(claims, key, options);
 }
 
-export default {
+const all = {
   createHash, createHmac, hmac, md5, sha1, sha256, sha384, sha512, sha512_224, sha512_256, randomBytes, randomInt,
   randomUUID, hexEncode, getHashes, timingSafeEqual, verifyJwt, verifyJws, signJwt,
 };
+
+admit(all);
+export default all;

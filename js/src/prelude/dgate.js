@@ -1,5 +1,5 @@
 // `import … from "dgate"` (or "tidegate"): small helpers, and the other modules as objects.
-import { native, promised } from "tidegate:native";
+import { admit, native, promised } from "tidegate:native";
 import * as state from "tidegate/state";
 import * as crypto from "tidegate/crypto";
 import * as storage from "tidegate/storage";
@@ -70,4 +70,7 @@ export function env(name) {
 }
 
 export { state, crypto, storage };
-export default { asyncSleep, sleep, fail, retry, secret, env, state, crypto, storage };
+const all = { asyncSleep, sleep, fail, retry, secret, env, state, crypto, storage };
+
+admit(all);
+export default all;

@@ -65,8 +65,35 @@ export function from(module, name) {
   return later[name];
 }
 
+// Globals that came after everything was locked, and how such a value is locked.
+export const vault = { __proto__: null };
+let lockOne = null;
+let roots = [];
+
+// Values that modules can reach and that no global leads to: they are locked with the rest.
+export function admit(...values) {
+  for (let i = 0; i < values.length; i++) {
+    if (lockOne === null) roots[roots.length] = values[i];
+    else lockOne(values[i]);
+  }
+}
+
+export function lockWith(lock) {
+  lockOne = lock;
+  const admitted = roots;
+  roots = [];
+  return admitted;
+}
+
 // Makes exports of a late module the globals that they stand for, unless the user has put something else there.
 export function expose(globals) {
   const names = keys(globals);
+  if (lockOne !== null) {
+    for (let i = 0; i < names.length; i++) {
+      lockOne(globals[names[i]]);
+      vault[names[i]] = globals[names[i]];
+    }
+    return;
+  }
   for (let i = 0; i < names.length; i++) native.expose(names[i], globals[names[i]]);
 }

@@ -1,6 +1,6 @@
 // `import … from "dgate/state"`: collections and documents of the module's namespace. Reads are served from the
 // local store; writes resolve once they can be seen on this node.
-import { native, promised } from "tidegate:native";
+import { admit, native, promised } from "tidegate:native";
 
 const { stringify } = JSON;
 
@@ -51,6 +51,9 @@ export async function deleteDocument(id, collection) {
   return promised(native.writeState(3, inside, which, ""));
 }
 
-export default {
+const all = {
   getCollection, getDocument, getDocuments, addCollection, deleteCollection, addDocument, deleteDocument,
 };
+
+admit(all);
+export default all;

@@ -7,7 +7,7 @@
 // compareAndSet are exact over all shards and never forgotten before their ttl; with readCache they are linearizable. Of
 // scope "node" nothing outlives the process. Scope "cluster" is a store of its own, kept in the replicated log; only the
 // three that wait reach it.
-import { native, promised, bytes } from "tidegate:native";
+import { admit, native, promised, bytes } from "tidegate:native";
 
 native.need("storage");
 
@@ -79,4 +79,7 @@ export async function readCache(id, options) {
   return (await promised(native.cacheRead(inCluster(options), named(id)))) ?? null;
 }
 
-export default { getCache, setCache, deleteCache, hasCache, increment, compareAndSet, readCache };
+const all = { getCache, setCache, deleteCache, hasCache, increment, compareAndSet, readCache };
+
+admit(all);
+export default all;

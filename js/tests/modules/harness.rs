@@ -348,6 +348,10 @@ impl Bench {
         Bench { runtime: runtime.unwrap_or_else(|f| panic!("no runtime: {f}\n{}", f.stack)), host }
     }
 
+    pub(crate) fn js(source: &str) -> Bench {
+        Bench::of(&[js("m", source)], Limits::default())
+    }
+
     pub(crate) fn ts(source: &str) -> Bench {
         Bench::of(&[ts("m", source)], Limits::default())
     }

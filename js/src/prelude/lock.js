@@ -1,0 +1,81 @@
+// Nothing that requests share can be written once the modules are evaluated: the global object, builtins and their
+// prototypes, and what the gateway gives to modules. What one request leaves behind there, another would see.
+import { native, vault, lockWith } from "tidegate:native";
+
+const { ownKeys, getPrototypeOf, getOwnPropertyDescriptor, defineProperty } = Reflect;
+const { freeze } = Object;
+
+function refused(key) {
+  throw new TypeError(`'${String(key)}' is shared by all requests of this module: it can only be set by top-level code`);
+}
+
+// Inherited properties that objects of the module's own may still have under the same name by assignment, which a
+// property that cannot be written would forbid (the language calls that the override mistake).
+function yielding(holder, key, value) {
+  defineProperty(holder, key, {
+    get() { return value; },
+    set(own) {
+      if (this === holder) refused(key);
+      defineProperty(this, key, { value: own, writable: true, enumerable: true, configurable: true });
+    },
+    enumerable: false,
+    configurable: false,
+  });
+}
+
+// A value with its prototype object, and nothing below: walking all of it would cost more than the rest of a context.
+function lockOne(value) {
+  if (typeof value !== "object" && typeof value !== "function") return;
+  if (value === null) return;
+  freeze(value);
+  const found = getOwnPropertyDescriptor(value, "prototype");
+  if (found !== undefined && typeof found.value === "object" && found.value !== null) freeze(found.value);
+}
+
+function yieldAll(holder, keys) {
+  for (let i = 0; i < keys.length; i++) {
+    const found = getOwnPropertyDescriptor(holder, keys[i]);
+    if (found !== undefined && "value" in found && found.configurable) yielding(holder, keys[i], found.value);
+  }
+}
+
+export function lock() {
+  // The engine puts it among the globals when it is first wanted.
+  globalThis.DOMException;
+  for (let i = 0; i < native.lazy.length; i += 2) {
+    const name = native.lazy[i];
+    const module = native.lazy[i + 1];
+    const found = getOwnPropertyDescriptor(globalThis, name);
+    if (found === undefined || found.get === undefined) continue;
+    defineProperty(globalThis, name, {
+      get() {
+        if (!(name in vault)) native.load(module);
+        if (!(name in vault)) throw native.broken(module);
+        return vault[name];
+      },
+      set: () => refused(name),
+      enumerable: false,
+      configurable: false,
+    });
+  }
+  yieldAll(Object.prototype, ownKeys(Object.prototype));
+  yieldAll(Function.prototype, ["toString", "constructor"]);
+  yieldAll(Array.prototype, ["toString"]);
+  const errors = [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, AggregateError];
+  for (let i = 0; i < errors.length; i++) yieldAll(errors[i].prototype, ["name", "message", "toString", "constructor"]);
+  const roots = lockWith(lockOne);
+  for (let i = 0; i < roots.length; i++) lockOne(roots[i]);
+  const names = ownKeys(globalThis);
+  for (let i = 0; i < names.length; i++) lockOne(getOwnPropertyDescriptor(globalThis, names[i]).value);
+  freeze(globalThis);
+  // Builtins that no global leads to.
+  const hidden = [
+    function* () {}, async function () {}, async function* () {}, Int8Array, [][Symbol.iterator](),
+    new Map()[Symbol.iterator](), new Set()[Symbol.iterator](), ""[Symbol.iterator](), "".matchAll(/x/g),
+  ];
+  for (let i = 0; i < hidden.length; i++) {
+    const above = getPrototypeOf(hidden[i]);
+    lockOne(above);
+    lockOne(getPrototypeOf(above));
+  }
+}

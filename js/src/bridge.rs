@@ -28,6 +28,8 @@ pub(crate) struct Bridge {
     pub(crate) module: Rc<str>,
     pub(crate) operations: RefCell<Operations>,
     pub(crate) streams: RefCell<Streams>,
+    /// Where the operation was started whose end the code that runs now has awaited; empty before the first `await`.
+    pub(crate) origin: RefCell<String>,
     /// The limit whose error was thrown last.
     pub(crate) tripped: Cell<Option<Cause>>,
     /// A panic of the host, caught on its way into the engine.
@@ -58,6 +60,7 @@ impl Bridge {
             module,
             operations: RefCell::default(),
             streams: RefCell::default(),
+            origin: RefCell::default(),
             tripped: Cell::new(None),
             panic: Cell::new(None),
             loading: Cell::new(false),

@@ -15,7 +15,7 @@ use crate::jobs::JobRun;
 use crate::lease::{Answer, Lease};
 use crate::module::Function;
 use crate::native::{self, Text};
-use crate::operations::Settled;
+use crate::operations::{Done, Settled};
 use crate::realm::{self, Realm};
 use crate::runtime::Runtime;
 use crate::tally::{CallClock, Outcome};
@@ -88,6 +88,7 @@ impl<'a> Call<'a> {
         let Some(realm) = self.lease.realm() else { return Step::Done(Err(realm::internal("no context"))) };
         let entry = &self.entry;
         realm.bridge.tripped.set(None);
+        realm.bridge.origin.borrow_mut().clear();
         let limit = limit_ns(realm);
         runtime.slice(&realm.context, &realm.bridge, limit, &mut self.clock, false, |ctx| {
             let returned = match entry {
@@ -113,15 +114,16 @@ impl<'a> Call<'a> {
     }
 
     /// Hands finished operations to the module and looks at its promise again.
-    fn resume(&mut self, promise: Persistent<Promise<'static>>, done: Vec<(u32, Settled)>) -> Step {
+    fn resume(&mut self, promise: Persistent<Promise<'static>>, done: Vec<Done>) -> Step {
         let runtime = self.lease.runtime().clone();
         let Some(realm) = self.lease.realm() else { return Step::Done(Err(realm::internal("no context"))) };
         let limit = limit_ns(realm);
-        if done.iter().any(|(_, settled)| settled.renews_budget()) {
+        if done.iter().any(|done| done.settled.renews_budget()) {
             self.clock.spent_ns = 0;
         }
         runtime.slice(&realm.context, &realm.bridge, limit, &mut self.clock, true, |ctx| {
-            for (id, settled) in done {
+            for Done { id, settled, origin } in done {
+                *realm.bridge.origin.borrow_mut() = origin;
                 let handed = hand_over(ctx, realm, id, settled);
                 if matches!(handed, Err(rquickjs::Error::Exception)) {
                     ctx.catch();

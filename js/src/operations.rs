@@ -51,6 +51,15 @@ struct Operation {
     id: u32,
     kind: Kind,
     work: Work,
+    /// Where it was started; see [`crate::stack::joined`].
+    origin: String,
+}
+
+/// An operation that has ended.
+pub(crate) struct Done {
+    pub(crate) id: u32,
+    pub(crate) settled: Settled,
+    pub(crate) origin: String,
 }
 
 /// The list, in the order of starting.
@@ -67,9 +76,9 @@ impl Operations {
     }
 
     /// Takes up an operation and gives its id.
-    pub(crate) fn start(&mut self, kind: Kind, work: Work) -> u32 {
+    pub(crate) fn start(&mut self, kind: Kind, work: Work, origin: String) -> u32 {
         self.last_id = self.last_id.wrapping_add(1) & 0x3fff_ffff;
-        self.running.push(Operation { id: self.last_id, kind, work });
+        self.running.push(Operation { id: self.last_id, kind, work, origin });
         self.last_id
     }
 
@@ -90,7 +99,7 @@ impl Operations {
     }
 
     /// Polls all; takes out and gives those that are done.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Vec<(u32, Settled)> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Vec<Done> {
         let mut done = Vec::new();
         self.running.retain_mut(|operation| {
             let settled = match &mut operation.work {
@@ -116,7 +125,8 @@ impl Operations {
             };
             match settled {
                 Poll::Ready(settled) => {
-                    done.push((operation.id, settled));
+                    let origin = std::mem::take(&mut operation.origin);
+                    done.push(Done { id: operation.id, settled, origin });
                     false
                 }
                 Poll::Pending => true,

@@ -21,7 +21,7 @@ use crate::module::{Function, Functions, ModuleCode};
 use crate::native;
 use crate::realm::{self, BootError, Realm};
 use crate::specifier::bare;
-use crate::stack::Maps;
+use crate::stack::{Maps, with_callers};
 use crate::tally::{CallClock, Calls, Outcome, Tally};
 
 /// A promise that was rejected with nobody listening, and why.
@@ -302,7 +302,8 @@ impl Runtime {
             _ => Cause::Thrown,
         };
         let message = if refused { "the heap of the module is full".into() } else { thrown.message };
-        self.limited().unwrap_or(Failure { cause, message, stack: thrown.stack })
+        let stack = with_callers(&thrown.stack, &self.maps.map(&bridge.origin.borrow()));
+        self.limited().unwrap_or(Failure { cause, message, stack })
     }
 
     /// Reports the rejections that nobody handled, apart from the call's own promise.

@@ -66,6 +66,45 @@ impl Maps {
     }
 }
 
+/// What is kept of a trace that goes on from operation to operation.
+const MAX_ORIGIN_BYTES: usize = 2 << 10;
+
+/// The trace of where an operation is started, and of whoever was waiting when that code was itself resumed: the
+/// engine's own trace ends at the last `await`.
+pub(crate) fn joined(now: &str, before: &str) -> String {
+    let mut all = with_callers(now, before);
+    if all.len() > MAX_ORIGIN_BYTES {
+        let end = all[..all.floor_char_boundary(MAX_ORIGIN_BYTES)].rfind('\n').unwrap_or(0);
+        all.truncate(end);
+    }
+    all
+}
+
+/// The function that a frame is in, and its module: `inner` and `m.ts` of `at async inner (m.ts:3:4)`.
+fn function(frame: &str) -> Option<(&str, &str)> {
+    let frame = frame.trim().strip_prefix("at ")?;
+    let frame = frame.strip_prefix("async ").unwrap_or(frame);
+    let (name, place) = frame.split_once(" (").unwrap_or(("", frame));
+    split(place.trim_end_matches(')')).map(|(module, ..)| (name, module))
+}
+
+/// A trace with the callers that waited for it. The outermost function of `stack` was resumed; whoever called it stands
+/// in `origin`, the trace of where the operation that resumed it was started. Where that says nothing of it, nothing is
+/// made up.
+pub(crate) fn with_callers(stack: &str, origin: &str) -> String {
+    let frames = || origin.lines().filter(|line| !line.trim().is_empty());
+    let resumed = stack.lines().rev().find_map(|line| function(line).filter(|(_, module)| !is_ours(module)));
+    let at = resumed.and_then(|resumed| frames().position(|frame| function(frame) == Some(resumed)));
+    let mut all = stack.trim_end().to_owned();
+    for frame in at.into_iter().flat_map(|at| frames().skip(at + 1)) {
+        let Some(frame) = frame.trim().strip_prefix("at ") else { continue };
+        let frame = frame.strip_prefix("async ").unwrap_or(frame);
+        all.push_str("\n    at async ");
+        all.push_str(frame);
+    }
+    all
+}
+
 /// Module, line and column of the first frame of a mapped trace.
 pub(crate) fn first_frame(mapped: &str) -> Option<(&str, u32, u32)> {
     let places = mapped.lines().map(|l| l.trim_end().trim_end_matches(')').rsplit(['(', ' ']).next());
@@ -81,4 +120,54 @@ fn split(place: &str) -> Option<(&str, u32, u32)> {
 /// Whether a place is in the prelude or one of the gateway's own modules.
 pub(crate) fn is_ours(place: &str) -> bool {
     place.starts_with("tidegate:") || place.starts_with("tidegate/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_are_found_by_the_function_that_was_resumed() {
+        let frames = |names: &[&str]| names.iter().map(|n| format!("    at {n}\n")).collect::<String>();
+        for (stack, origin, expected) in [
+            (
+                &["inner (m.ts:5:1)"][..],
+                &["inner (m.ts:4:1)", "outer (m.ts:9:1)"][..],
+                &["inner (m.ts:5:1)", "async outer (m.ts:9:1)"][..],
+            ),
+            (
+                &["deep (m.ts:1:1)", "outer (m.ts:10:1)"],
+                &["inner (m.ts:4:1)", "outer (m.ts:9:1)", "f (l.ts:1:1)"],
+                &["deep (m.ts:1:1)", "outer (m.ts:10:1)", "async f (l.ts:1:1)"],
+            ),
+            (&["other (m.ts:1:1)"], &["inner (m.ts:4:1)", "outer (m.ts:9:1)"], &["other (m.ts:1:1)"]),
+            (&["inner (other.ts:1:1)"], &["inner (m.ts:4:1)", "outer (m.ts:9:1)"], &["inner (other.ts:1:1)"]),
+            (
+                &["inner (m.ts:1:1)"],
+                &["inner (m.ts:4:1)", "async outer (m.ts:9:1)"],
+                &["inner (m.ts:1:1)", "async outer (m.ts:9:1)"],
+            ),
+            (&[], &["inner (m.ts:4:1)"], &[]),
+            (&["inner (m.ts:1:1)"], &[], &["inner (m.ts:1:1)"]),
+        ] {
+            assert_eq!(
+                with_callers(&frames(stack), &frames(origin)),
+                frames(expected).trim_end(),
+                "{stack:?} {origin:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_trace_that_goes_on_for_ever_is_cut() {
+        let mut origin = String::new();
+        for i in 0..1000 {
+            origin = joined(
+                &format!("    at f{i} (m.ts:1:1)\n    at g (m.ts:2:2)\n"),
+                &format!("    at g (m.ts:2:1)\n{origin}"),
+            );
+            assert!(origin.len() <= MAX_ORIGIN_BYTES);
+        }
+        assert!(origin.contains("async f9"), "{origin}");
+    }
 }

@@ -10,6 +10,7 @@ use crate::bridge::{Bridge, throw};
 use crate::failure::Cause;
 use crate::host::{Side, StateRead, StateWrite};
 use crate::operations::{Kind, Work};
+use crate::stack::joined;
 
 /// Longest sleep or timer: longer ones end here. A day is more than any request lives.
 const MAX_SLEEP_MS: f64 = 86_400_000.0;
@@ -91,6 +92,12 @@ fn state<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquic
     table.set("writeState", JsFunction::new(ctx.clone(), write)?)
 }
 
+/// The stack of the code that runs now.
+fn trace(ctx: &Ctx<'_>) -> String {
+    let made = Exception::from_message(ctx.clone(), "");
+    made.ok().and_then(|error| error.stack()).unwrap_or_default()
+}
+
 /// Starts an operation if a request is there and the bounds allow it.
 pub(super) fn start(
     b: &Bridge,
@@ -110,5 +117,10 @@ pub(super) fn start(
         return Err(b.trip(ctx, cause, &format!("too many {what} in flight: the limit is {bound}")));
     }
     let work = work();
-    Ok(b.operations.borrow_mut().start(kind, work))
+    // Pieces of bodies are many, and who awaits one has got the body from an operation that is traced.
+    let origin = match work {
+        Work::Chunk(_) | Work::Piece(_) => b.origin.borrow().clone(),
+        _ => joined(&trace(ctx), &b.origin.borrow()),
+    };
+    Ok(b.operations.borrow_mut().start(kind, work, origin))
 }

@@ -2,8 +2,8 @@
 
 use tidegate_js::{Cause, ConsoleLevel, Failure};
 
-use crate::harness::{Bench, functions, js, ts};
-use tidegate_js::Limits;
+use crate::harness::{Bench, TestExchange, functions, js, poll, ts};
+use tidegate_js::{Function, Limits};
 
 fn failure(bench: &Bench) -> Failure {
     bench.handle().1.expect_err("it must fail")
@@ -55,6 +55,37 @@ fn a_nested_module_and_after_an_await() {
     let f = failure(&bench);
     assert!(f.message.starts_with("TypeError: cannot read"), "{}", f.message);
     assert!(f.stack.contains("at deep (lib.ts:5:"), "{}", f.stack);
+}
+
+#[test]
+fn callers_that_await_are_named() {
+    let bench = Bench::ts(
+        "import { asyncSleep } from 'tidegate';\n
+async function inner(): Promise<void> {
+  await asyncSleep(0.01);
+  await asyncSleep(0.01);
+  throw new Error('late');
+}
+const middle = async () => { await inner(); };
+export async function requestHandler(ctx: any) {
+  await asyncSleep(0.01);
+  await middle();
+}",
+    );
+    let exchange = std::rc::Rc::new(TestExchange::default());
+    let mut lease = bench.lease(&exchange);
+    let mut call = Box::pin(lease.call(Function::RequestHandler));
+    let failed = loop {
+        match poll(&mut call) {
+            std::task::Poll::Ready(result) => break result.expect_err("it throws"),
+            std::task::Poll::Pending => bench.host.0.advance(10),
+        }
+    };
+    let places: Vec<&str> = failed.stack.lines().map(str::trim).collect();
+    assert!(places[0].starts_with("at inner (m.ts:6:"), "{}", failed.stack);
+    assert!(places[1].starts_with("at async middle (m.ts:8:"), "{}", failed.stack);
+    assert!(places[2].starts_with("at async requestHandler (m.ts:11:"), "{}", failed.stack);
+    assert_eq!(places.len(), 3, "{}", failed.stack);
 }
 
 #[test]

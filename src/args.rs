@@ -214,6 +214,12 @@ pub struct Serve {
     #[arg(long, value_name = "N", default_value_t = 64, help_heading = "Modules",
           value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub module_contexts: u32,
+    /// Fetches of modules under way at once on one shard
+    #[arg(long, value_name = "N", default_value_t = 1024, help_heading = "Modules")]
+    pub fetch_max: usize,
+    /// From the start of a module's fetch to the head of its response; a module may ask for less
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "Modules")]
+    pub fetch_timeout: Duration,
 }
 
 impl Serve {
@@ -265,6 +271,8 @@ impl Serve {
                 send_buffer: self.upstream_send_buffer,
             },
             script_contexts: self.module_contexts,
+            fetch_max: self.fetch_max,
+            fetch_timeout: self.fetch_timeout,
             ..Limits::default()
         }
     }

@@ -9,6 +9,7 @@ mod listen;
 mod ports;
 mod serve;
 mod signals;
+mod surroundings;
 mod verify;
 
 use clap::{Parser, Subcommand};

@@ -3,7 +3,7 @@
 
 use crate::args::Serve;
 use crate::ports::{Ports, PortsFile};
-use crate::{cores, ground, listen, signals};
+use crate::{cores, ground, listen, signals, surroundings};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::mpsc;
@@ -304,6 +304,7 @@ fn start_shards(
     let mut feeds = feeds.into_iter();
     let (tell, told) = mpsc::channel();
     let snapshot = admin.snapshot();
+    let surroundings = surroundings::gather(&plan.admin)?;
     for (index, listener) in std::mem::take(&mut plan.proxy).into_iter().enumerate() {
         let (wake, source) =
             wakeups().map_err(|error| format!("no socket pair for shard {index}: {error}"))?;
@@ -325,6 +326,7 @@ fn start_shards(
             wakeups: source,
             admin: to_admin.clone(),
             reader: admin.reader(),
+            surroundings: surroundings.clone(),
             records: feeds.next().map(|feed| Box::new(feed) as Box<dyn RecordSink>),
             started: Box::new(move |result| drop(tell.send(result))),
         };

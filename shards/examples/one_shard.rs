@@ -77,6 +77,7 @@ fn main() {
         wakeups: source,
         admin,
         reader: Arc::new(()),
+        surroundings: Arc::default(),
         records: None,
         started: Box::new(|result| println!("{result:?}")),
     })

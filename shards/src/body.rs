@@ -114,7 +114,7 @@ impl Body {
     }
 
     /// Reads once more. The end of input ends a body that is delimited by it.
-    async fn more(&mut self, input: &mut Input, limits: &Limits) -> Result<(), BodyFault> {
+    pub async fn more(&mut self, input: &mut Input, limits: &Limits) -> Result<(), BodyFault> {
         let room = match self.decoder.remaining() {
             Some(left) => (left.min(limits.relay_buffer_bytes as u64) as usize).max(512),
             None => limits.relay_buffer_bytes / 4,

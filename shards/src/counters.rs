@@ -109,6 +109,14 @@ pub struct Counters {
     pub upstream_retries: Count,
     /// Events dropped.
     pub events_dropped: Count,
+    /// Fetches of modules begun.
+    pub fetches: Count,
+    /// Those that failed, before their head or within their body.
+    pub fetch_errors: Count,
+    /// Those whose address was refused.
+    pub fetch_refused: Count,
+    /// Under way now, bodies included.
+    pub fetch_open: Count,
     faults: RefCell<HashMap<&'static str, u64>>,
     rows: RefCell<Rows>,
     no_route: Arc<str>,
@@ -127,6 +135,10 @@ impl Default for Counters {
             upstream_idle: Count::default(),
             upstream_retries: Count::default(),
             events_dropped: Count::default(),
+            fetches: Count::default(),
+            fetch_errors: Count::default(),
+            fetch_refused: Count::default(),
+            fetch_open: Count::default(),
             faults: RefCell::default(),
             rows: RefCell::default(),
             no_route: "".into(),
@@ -172,6 +184,10 @@ impl Counters {
             upstream_idle: self.upstream_idle.get(),
             upstream_retries: self.upstream_retries.take(),
             events_dropped: self.events_dropped.take(),
+            fetches: self.fetches.take(),
+            fetch_errors: self.fetch_errors.take(),
+            fetch_refused: self.fetch_refused.take(),
+            fetch_open: self.fetch_open.get(),
             snapshots_held,
         };
         let mut rows = self.rows.borrow_mut();

@@ -47,6 +47,10 @@ pub struct Limits {
     pub module_lines: u32,
     /// Bytes of such lines.
     pub module_line_bytes: usize,
+    /// Fetches of modules under way at once on this shard.
+    pub fetch_max: usize,
+    /// From the start of a module's fetch to the head of its response.
+    pub fetch_timeout: Duration,
     /// Names that modules asked for, kept resolved.
     pub resolved_names: usize,
     /// How long such a name is believed.
@@ -75,6 +79,8 @@ impl Default for Limits {
             script_contexts: 64,
             module_lines: 128,
             module_line_bytes: 128 << 10,
+            fetch_max: 1_024,
+            fetch_timeout: Duration::from_secs(10),
             resolved_names: 256,
             resolved_ttl: Duration::from_secs(30),
         }

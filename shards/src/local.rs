@@ -22,7 +22,7 @@ pub struct Local {
     /// Script runtimes.
     pub scripts: Scripts,
     /// Names resolved for modules.
-    pub names: Names,
+    pub names: Rc<Names>,
     /// Access records.
     pub records: Records,
     /// No more requests on connections that are open: the shard drains.

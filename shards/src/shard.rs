@@ -1,12 +1,15 @@
 //! One shard: a thread on a core with its own runtime, listener, tables and pools, from its birth to its drained end.
 
 use crate::accept;
+use crate::counters::Counters;
+use crate::fetch::Fetcher;
 use crate::install::{self, Mailbox};
 use crate::limits::Limits;
 use crate::local::Local;
 use crate::outbox::Outbox;
 use crate::record::Records;
 use crate::script::{Lender, Names, Scripts};
+use crate::surroundings::Surroundings;
 use crate::tables::Current;
 use crate::upstream::Upstreams;
 use std::cell::Cell;
@@ -51,6 +54,8 @@ pub struct ShardOptions {
     pub admin: QueueWriter<ToAdmin>,
     /// Documents.
     pub reader: Arc<dyn DocumentReader>,
+    /// What the process found around it.
+    pub surroundings: Arc<Surroundings>,
     /// Takes its access records, where somebody wants them.
     pub records: Option<Box<dyn RecordSink>>,
     /// Called once it accepts connections, or with the reason why it does not.
@@ -109,12 +114,23 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
         Err(error) => return started(Err(format!("shard {}: {error}", options.index))),
     };
     let generation = options.snapshot.generation;
+    let counters = Rc::<Counters>::default();
+    let upstreams = Upstreams::default();
+    let names = Rc::new(Names::new(options.admin.clone(), options.index));
+    let fetcher = Rc::new(Fetcher {
+        limits: options.limits.clone(),
+        counters: counters.clone(),
+        pool: upstreams.pool.clone(),
+        names: names.clone(),
+        around: options.surroundings,
+    });
     let lender = Rc::new(Lender {
         reader: options.reader,
         outbox: Outbox::new(options.admin, options.index, &options.limits),
-        counters: Default::default(),
+        counters,
         writes: Default::default(),
-        names: Default::default(),
+        names: names.clone(),
+        fetcher,
         running: Default::default(),
     });
     let local = Rc::new(Local {
@@ -122,8 +138,8 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
         limits: options.limits,
         current: Current::new(options.snapshot),
         lender,
-        upstreams: Upstreams::default(),
-        names: Names::default(),
+        upstreams,
+        names,
         records: Records::new(options.records),
         is_draining: Cell::new(false),
         serial: Cell::new(1),

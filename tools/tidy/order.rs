@@ -19,12 +19,14 @@ const RANKS: &[&[&str]] = &[
     &["route", "policy", "script", "upstream", "respond", "record"],
     // What stages share, again one way.
     &["tables"],
+    &["fetch"],
+    &["names", "pool"],
     &["link"],
     &["body"],
     &["wire"],
     &["outbox", "reply", "tickets"],
     &["counters"],
-    &["fault"],
+    &["fault", "surroundings"],
     &["limits"],
 ];
 

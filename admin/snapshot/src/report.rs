@@ -65,6 +65,14 @@ pub struct ShardTotals {
     pub upstream_retries: u64,
     /// Events that found the mailbox full and were dropped.
     pub events_dropped: u64,
+    /// Fetches of modules begun.
+    pub fetches: u64,
+    /// Fetches that failed, before their head or within their body.
+    pub fetch_errors: u64,
+    /// Fetches to addresses that their module may not reach.
+    pub fetch_refused: u64,
+    /// Fetches under way now, bodies included.
+    pub fetch_open: u64,
     /// Snapshots that requests still hold now.
     pub snapshots_held: u64,
 }

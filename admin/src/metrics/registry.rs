@@ -117,7 +117,7 @@ impl Registry {
 
     fn render_shards(&self, out: &mut Exposition) {
         type Field = fn(&ShardTotals) -> u64;
-        let families: [(&str, &str, &str, Field); 11] = [
+        let families: [(&str, &str, &str, Field); 15] = [
             ("tidegate_connections", "gauge", "Client connections open now.", |t| t.connections),
             ("tidegate_connections_accepted_total", "counter", "Client connections accepted.", |t| {
                 t.accepted
@@ -142,6 +142,20 @@ impl Registry {
             ("tidegate_events_dropped_total", "counter", "Log lines that found the mailbox full.", |t| {
                 t.events_dropped
             }),
+            ("tidegate_fetches_total", "counter", "Fetches of modules begun.", |t| t.fetches),
+            (
+                "tidegate_fetch_errors_total",
+                "counter",
+                "Fetches that failed: connect, time-out, bad response.",
+                |t| t.fetch_errors,
+            ),
+            (
+                "tidegate_fetch_refused_total",
+                "counter",
+                "Fetches to addresses their module may not reach.",
+                |t| t.fetch_refused,
+            ),
+            ("tidegate_fetch_open", "gauge", "Fetches under way, bodies included.", |t| t.fetch_open),
             ("tidegate_snapshots_held", "gauge", "Configuration snapshots that requests still hold.", |t| {
                 t.snapshots_held
             }),
@@ -264,6 +278,7 @@ fn row_of<'a, R: Default>(rows: &'a mut BTreeMap<String, R>, key: &str, limit: u
 fn add_totals(sum: &mut ShardTotals, more: &ShardTotals) {
     sum.connections = more.connections;
     sum.upstream_idle = more.upstream_idle;
+    sum.fetch_open = more.fetch_open;
     sum.snapshots_held = more.snapshots_held;
     for (sum, more) in [
         (&mut sum.accepted, more.accepted),
@@ -274,6 +289,9 @@ fn add_totals(sum: &mut ShardTotals, more: &ShardTotals) {
         (&mut sum.upstream_reuses, more.upstream_reuses),
         (&mut sum.upstream_retries, more.upstream_retries),
         (&mut sum.events_dropped, more.events_dropped),
+        (&mut sum.fetches, more.fetches),
+        (&mut sum.fetch_errors, more.fetch_errors),
+        (&mut sum.fetch_refused, more.fetch_refused),
     ] {
         *sum = sum.wrapping_add(more);
     }

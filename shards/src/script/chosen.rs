@@ -1,21 +1,12 @@
-//! The upstream that `fetchUpstream` names: an endpoint of the service, an address, or a name that the admin resolves
-//! and this shard remembers for a while.
+//! The upstream that `fetchUpstream` names: an endpoint of the service, an address, or a name that the admin resolves.
 
 use super::host::Lender;
 use crate::fault::Fault;
 use crate::limits::Limits;
-use std::cell::RefCell;
-use std::collections::HashMap;
+pub use crate::names::Names;
 use std::net::{IpAddr, SocketAddr};
 use tidegate_codec::{canonical_host, canonical_path};
-use tidegate_reactor::clock;
 use tidegate_snapshot::{Endpoint, Service};
-
-/// Names resolved for modules.
-#[derive(Default)]
-pub struct Names {
-    known: RefCell<HashMap<(String, u16), (u64, Box<[SocketAddr]>)>>,
-}
 
 /// Parses `http://host[:port][/path][?query]`.
 fn parse(url: &str) -> Option<(Endpoint, String, u16)> {
@@ -60,40 +51,17 @@ impl Names {
             service.endpoints.iter().find(|known| known.authority.eq_ignore_ascii_case(&endpoint.authority))
         });
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        endpoint.addresses = if let Some(known) = known {
-            known.addresses.clone()
-        } else if let Ok(address) = bare.parse::<IpAddr>() {
-            Box::new([SocketAddr::new(address, port)])
-        } else {
-            self.addresses(host, port, lender, limits).await?
+        if let Some(known) = known {
+            endpoint.addresses = known.addresses.clone();
+            return Ok(endpoint);
+        }
+        let found: Box<[SocketAddr]> = match bare.parse::<IpAddr>() {
+            Ok(address) => Box::new([SocketAddr::new(address, port)]),
+            Err(_) => self.resolve(&host, port, limits).await.map_err(|_| Fault::Unresolved)?,
         };
+        // What no service names must not be the admin API, under whatever name a module found for it.
+        endpoint.addresses = found.into_iter().filter(|address| !lender.fetcher.is_admin(*address)).collect();
         Ok(endpoint)
-    }
-
-    async fn addresses(
-        &self,
-        host: String,
-        port: u16,
-        lender: &Lender,
-        limits: &Limits,
-    ) -> Result<Box<[SocketAddr]>, Fault> {
-        let now = clock::coarse_ms();
-        let key = (host, port);
-        if let Some((until, addresses)) = self.known.borrow().get(&key)
-            && *until > now
-        {
-            return Ok(addresses.clone());
-        }
-        let addresses: Box<[SocketAddr]> =
-            lender.resolve(&key.0, port).await.map_err(|_| Fault::Unresolved)?.into();
-        let mut known = self.known.borrow_mut();
-        if known.len() >= limits.resolved_names {
-            known.retain(|_, (until, _)| *until > now);
-        }
-        if known.len() < limits.resolved_names {
-            known.insert(key, (now + limits.resolved_ttl.as_millis() as u64, addresses.clone()));
-        }
-        Ok(addresses)
     }
 }
 

@@ -3,13 +3,17 @@
 
 use super::scripted::Scripted;
 use crate::counters::Counters;
+use crate::fetch::Fetcher;
+use crate::names::Names;
 use crate::outbox::Outbox;
 use crate::tickets::Tickets;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tidegate_js::{ConsoleLevel, Function, Host, Pending, Refused, StateRead, StateWrite};
+use tidegate_js::{
+    ConsoleLevel, Function, Host, HttpRequest, HttpResponse, Pending, Refused, StateRead, StateWrite,
+};
 use tidegate_reactor::{Either, clock, race, sleep};
 use tidegate_snapshot::{
     DocumentQuery, DocumentReader, DocumentWrite, Event, EventKind, EventLevel, Script, ToAdmin,
@@ -25,11 +29,13 @@ pub struct Lender {
     /// The way to the admin.
     pub outbox: Outbox,
     /// The shard's counters.
-    pub counters: Counters,
+    pub counters: Rc<Counters>,
     /// Writes under way.
     pub writes: Tickets<Result<String, String>>,
-    /// Names under way.
-    pub names: Tickets<Result<Vec<std::net::SocketAddr>, String>>,
+    /// Names, resolved and under way.
+    pub names: Rc<Names>,
+    /// Fetches.
+    pub fetcher: Rc<Fetcher>,
     /// Whose module runs now.
     pub running: Running,
 }
@@ -95,20 +101,6 @@ impl ScriptHost {
     }
 }
 
-impl Lender {
-    /// Asks the admin for addresses of a host that only a module knows.
-    pub async fn resolve(&self, host: &str, port: u16) -> Result<Vec<std::net::SocketAddr>, String> {
-        let ticket = self.names.open();
-        let question =
-            ToAdmin::Resolve { shard: self.outbox.shard, ticket: ticket.id(), host: host.into(), port };
-        self.outbox.admin.send(question).map_err(|_| "the admin plane is busy".to_string())?;
-        match race(ticket.answer(), sleep(ADMIN_PATIENCE)).await {
-            Either::Left(answer) => answer,
-            Either::Right(()) => Err("the resolver did not answer".into()),
-        }
-    }
-}
-
 impl Host for ScriptHost {
     fn now_ms(&self) -> f64 {
         clock::wall().as_micros() as f64 / 1_000.0
@@ -142,6 +134,18 @@ impl Host for ScriptHost {
 
     fn unhandled(&self, module: &str, text: &str, stack: &str) {
         self.say(EventKind::Error, "module_rejection", EventLevel::Error, module, text, stack);
+    }
+
+    fn fetch(&self, request: HttpRequest) -> Pending<Result<HttpResponse, Refused>> {
+        Box::pin(self.lender.fetcher.clone().fetch(request))
+    }
+
+    fn secret(&self, name: &str) -> Result<Option<String>, Refused> {
+        self.lender.reader.secret(&self.namespace, name).map_err(Refused)
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        self.lender.fetcher.around.variables.get(name).cloned()
     }
 
     fn read_state(&self, read: StateRead) -> Result<String, Refused> {

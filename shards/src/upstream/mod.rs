@@ -5,21 +5,20 @@
 //! never after a byte of a response, and never past the service's deadline.
 
 mod attempt;
-mod pool;
 mod request;
 mod upload;
-
-pub use pool::Pool;
 
 use crate::counters::Counters;
 use crate::fault::{Culprit, Fault};
 use crate::limits::Limits;
 use crate::link::Answered;
+use crate::pool::Pool;
 use crate::wire::{Input, Output, Peer};
 use attempt::Attempt;
 use http::Method;
 use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use tidegate_codec::{BodyFraming, RequestHead};
 use tidegate_reactor::{clock, sleep};
 use tidegate_snapshot::{Endpoint, ForwardedRule, Route, Service};
@@ -64,7 +63,7 @@ pub struct Line<'x, 'o> {
 #[derive(Default)]
 pub struct Upstreams {
     /// Connections.
-    pub pool: Pool,
+    pub pool: Rc<Pool>,
     /// Where each service's choices stand, by slot.
     turns: RefCell<Vec<Turn>>,
 }

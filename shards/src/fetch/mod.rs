@@ -1,0 +1,196 @@
+//! `fetch` of modules: one request and its answer on a connection of the shard's pool. The address is judged after the
+//! name was resolved and before every connection; redirects are the prelude's, and come back here as new requests.
+//!
+//! Nothing a module says reaches a socket unparsed, and nothing outlives the future and the body that it was given.
+
+mod address;
+mod download;
+mod egress;
+mod head;
+mod hop;
+mod trouble;
+mod upload;
+mod url;
+
+use crate::counters::Counters;
+use crate::fault::Fault;
+use crate::limits::Limits;
+use crate::names::Names;
+use crate::pool::Pool;
+use crate::surroundings::Surroundings;
+use hop::{Due, Failed, Request, Sent};
+use http::Method;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use tidegate_js::{HttpBody, HttpRequest, HttpResponse, Refused};
+use tidegate_reactor::{Either, clock, race, sleep};
+use trouble::Trouble;
+use url::Url;
+
+/// Addresses of one name that are tried until one accepts.
+const MAX_ADDRESSES: usize = 4;
+
+/// What a shard fetches with.
+pub struct Fetcher {
+    /// Bounds.
+    pub limits: Limits,
+    /// What is counted.
+    pub counters: Rc<Counters>,
+    /// Connections, the same that services use.
+    pub pool: Rc<Pool>,
+    /// Names.
+    pub names: Rc<Names>,
+    /// What must not be reached.
+    pub around: Arc<Surroundings>,
+}
+
+/// Counts a fetch as under way, from its start to the end of its answer's body.
+pub struct Ongoing(Rc<Counters>);
+
+impl Drop for Ongoing {
+    fn drop(&mut self) {
+        self.0.fetch_open.sub(1);
+    }
+}
+
+impl Fetcher {
+    /// One request. Dropping the future ends it and closes its connection.
+    ///
+    /// # Errors
+    /// A sentence for the module's author.
+    pub async fn fetch(self: Rc<Self>, request: HttpRequest) -> Result<HttpResponse, Refused> {
+        self.counters.fetches.add(1);
+        self.run(request).await.map_err(|trouble| {
+            match trouble {
+                Trouble::Barred(..) => self.counters.fetch_refused.add(1),
+                _ => self.counters.fetch_errors.add(1),
+            }
+            Refused(trouble.to_string())
+        })
+    }
+
+    /// Whether an address is the gateway's own admin API, which nothing that a module names may reach.
+    pub fn is_admin(&self, address: SocketAddr) -> bool {
+        egress::is_admin(address, &self.around)
+    }
+
+    fn begin(&self) -> Result<Ongoing, Trouble> {
+        if self.counters.fetch_open.get() >= self.limits.fetch_max as u64 {
+            return Err(Trouble::Crowded(self.limits.fetch_max));
+        }
+        self.counters.fetch_open.add(1);
+        Ok(Ongoing(self.counters.clone()))
+    }
+
+    async fn run(self: &Rc<Self>, asked: HttpRequest) -> Result<HttpResponse, Trouble> {
+        let mut ongoing = self.begin()?;
+        let request = Request {
+            method: head::method(&asked.method)?,
+            url: Url::parse(asked.url).map_err(Trouble::Url)?,
+            fields: head::fields(&asked.fields)?,
+            body: match asked.body {
+                HttpBody::Empty => Sent::Empty,
+                HttpBody::Whole(bytes) => Sent::Whole(bytes),
+                HttpBody::Stream(pieces) => Sent::Pieces(pieces),
+            },
+            due: Due {
+                most: self.limits.fetch_timeout,
+                own_ms: asked.timeout_ms,
+                began_ms: clock::coarse_ms(),
+            },
+        };
+        if request.url.is_secure() {
+            return Err(Trouble::Url(url::BadUrl::Scheme));
+        }
+        let addresses = self.addresses(&request).await?;
+        let mut failed = None;
+        for address in self.allowed(&addresses, asked.allow_private)? {
+            match self.call(&request, address, ongoing).await {
+                Ok(response) => return Ok(response),
+                // Nothing was sent: another address may do better.
+                Err((trouble @ Trouble::Connect(..), back)) => {
+                    failed = Some(trouble);
+                    ongoing = back;
+                }
+                Err((trouble, _)) => return Err(trouble),
+            }
+        }
+        Err(failed.unwrap_or_else(|| Trouble::Unresolved("the name has no addresses".into())))
+    }
+
+    async fn addresses(&self, request: &Request) -> Result<Box<[SocketAddr]>, Trouble> {
+        let (host, port) = (request.url.host(), request.url.port());
+        match request.url.address() {
+            Some(literal) => Ok(Box::new([SocketAddr::new(literal, port)])),
+            None => {
+                let resolved = self.names.resolve(host, port, &self.limits);
+                match race(resolved, sleep(request.due.left())).await {
+                    Either::Left(addresses) => addresses.map_err(Trouble::Unresolved),
+                    Either::Right(()) => Err(request.due.late()),
+                }
+            }
+        }
+    }
+
+    /// Those that may be connected to; if there is none, why.
+    fn allowed(&self, addresses: &[SocketAddr], allow_private: bool) -> Result<Vec<SocketAddr>, Trouble> {
+        let mut barred = None;
+        let mut allowed = Vec::new();
+        for address in addresses {
+            match egress::judge(*address, allow_private, &self.around) {
+                Ok(()) => allowed.push(*address),
+                Err(why) => barred = barred.or(Some((*address, why))),
+            }
+        }
+        allowed.truncate(MAX_ADDRESSES);
+        match barred {
+            Some((address, why)) if allowed.is_empty() => Err(Trouble::Barred(address, why)),
+            _ => Ok(allowed),
+        }
+    }
+
+    /// One address: a kept connection if there is one, and a fresh one if that turns out dead.
+    async fn call(
+        self: &Rc<Self>,
+        request: &Request,
+        address: SocketAddr,
+        mut ongoing: Ongoing,
+    ) -> Result<HttpResponse, (Trouble, Ongoing)> {
+        // Pieces can be had once: they are not risked on a connection that may be dead.
+        let mut fresh = matches!(request.body, Sent::Pieces(_));
+        loop {
+            let left = request.due.left();
+            if left.is_zero() {
+                return Err((request.due.late(), ongoing));
+            }
+            let checkout = self.pool.checkout(address, fresh, left, &self.limits, &self.counters);
+            let link = match checkout.await {
+                Ok(link) => link,
+                Err(Fault::UpstreamBusy) => return Err((Trouble::Busy(address), ongoing)),
+                Err(Fault::ConnectTimeout) => return Err((request.due.late(), ongoing)),
+                Err(_) => {
+                    let why = "it refuses connections or cannot be reached".into();
+                    return Err((Trouble::Connect(address, why), ongoing));
+                }
+            };
+            match hop::run(self, request, link, ongoing).await {
+                Ok(response) => return Ok(response),
+                Err((Failed { is_stale: true, .. }, back)) if !fresh && is_idempotent(&request.method) => {
+                    self.counters.upstream_retries.add(1);
+                    fresh = true;
+                    ongoing = back;
+                }
+                Err((failed, back)) => return Err((failed.trouble, back)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
+
+/// Methods whose repetition means the same as one (RFC 9110 section 9.2.2).
+fn is_idempotent(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
+}

@@ -1,0 +1,152 @@
+//! A server on loopback: a thread per connection that does what its test says and remembers what it read.
+
+#![expect(clippy::disallowed_types, reason = "the server stands for another process, on threads of its own")]
+
+use super::DEADLINE;
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+/// The server.
+pub struct Server {
+    pub address: SocketAddr,
+    heads: Arc<Mutex<Vec<String>>>,
+    connections: Arc<AtomicUsize>,
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A connection as the server's behaviour sees it.
+pub struct Visit {
+    pub socket: TcpStream,
+    buffer: Vec<u8>,
+    heads: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    pub fn new(behave: impl Fn(&mut Visit) -> Option<()> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (heads, connections) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<AtomicUsize>::default());
+        let (is_over, behave) = (Arc::<AtomicBool>::default(), Arc::new(behave));
+        let (seen, count, over) = (heads.clone(), connections.clone(), is_over.clone());
+        let thread = std::thread::spawn(move || {
+            for socket in listener.incoming() {
+                let Ok(socket) = socket else { continue };
+                if over.load(Ordering::Acquire) {
+                    return;
+                }
+                count.fetch_add(1, Ordering::AcqRel);
+                socket.set_read_timeout(Some(DEADLINE)).expect("set");
+                socket.set_write_timeout(Some(DEADLINE)).expect("set");
+                let mut visit = Visit { socket, buffer: Vec::new(), heads: seen.clone() };
+                let behave = behave.clone();
+                std::thread::spawn(move || {
+                    let _ = behave(&mut visit);
+                    let _ = visit.socket.shutdown(Shutdown::Both);
+                });
+            }
+        });
+        Self { address, heads, connections, is_over, thread: Some(thread) }
+    }
+
+    /// Answers each request of a connection with raw bytes and keeps it.
+    pub fn says(answer: &'static str) -> Self {
+        Self::new(move |visit| {
+            loop {
+                visit.head()?;
+                visit.write(answer)?;
+            }
+        })
+    }
+
+    /// Answers one request of a connection with raw bytes and closes it.
+    pub fn says_and_closes(answer: &'static str) -> Self {
+        Self::new(move |visit| {
+            visit.head()?;
+            visit.write(answer)
+        })
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The heads so far.
+    pub fn heads(&self) -> Vec<String> {
+        self.heads.lock().expect("no panic").clone()
+    }
+
+    /// Connections so far.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Release);
+        let _ = TcpStream::connect(self.address);
+        if let Some(thread) = self.thread.take()
+            && !std::thread::panicking()
+        {
+            thread.join().expect("the server did not panic");
+        }
+    }
+}
+
+impl Visit {
+    fn fill(&mut self) -> Option<()> {
+        let mut piece = [0; 16_384];
+        let read = self.socket.read(&mut piece).ok().filter(|read| *read > 0)?;
+        self.buffer.extend_from_slice(&piece[..read]);
+        Some(())
+    }
+
+    /// The next head, remembered.
+    pub fn head(&mut self) -> Option<String> {
+        loop {
+            if let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
+                let head: Vec<u8> = self.buffer.drain(..end + 4).collect();
+                let head = String::from_utf8(head).expect("text");
+                self.heads.lock().expect("no panic").push(head.clone());
+                return Some(head);
+            }
+            self.fill()?;
+        }
+    }
+
+    /// So many bytes.
+    pub fn take(&mut self, count: usize) -> Option<Vec<u8>> {
+        while self.buffer.len() < count {
+            self.fill()?;
+        }
+        Some(self.buffer.drain(..count).collect())
+    }
+
+    /// One chunk of a chunked body; empty is the last one.
+    pub fn chunk(&mut self) -> Option<Vec<u8>> {
+        let line = loop {
+            if let Some(end) = self.buffer.windows(2).position(|two| two == b"\r\n") {
+                let line: Vec<u8> = self.buffer.drain(..end + 2).collect();
+                break String::from_utf8(line).expect("text");
+            }
+            self.fill()?;
+        };
+        let size = usize::from_str_radix(line.trim(), 16).expect("a size");
+        let data = self.take(size)?;
+        assert_eq!(self.take(2)?, b"\r\n");
+        Some(data)
+    }
+
+    pub fn write(&mut self, bytes: impl AsRef<[u8]>) -> Option<()> {
+        self.socket.write_all(bytes.as_ref()).ok()
+    }
+
+    /// Waits until the other side closes.
+    pub fn wait_for_close(&mut self) {
+        while self.fill().is_some() {}
+    }
+}

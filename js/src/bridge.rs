@@ -21,6 +21,8 @@ use crate::streams::Streams;
 pub(crate) struct Bridge {
     pub(crate) host: Rc<dyn Host>,
     pub(crate) limits: Limits,
+    /// CPU budget of a call: that of the limits, unless the test kit sets another.
+    pub(crate) cpu_ms: Cell<u32>,
     pub(crate) grants: Rc<Grants>,
     pub(crate) maps: Rc<Maps>,
     governor: Rc<Governor>,
@@ -54,6 +56,7 @@ impl Bridge {
         Rc::new(Bridge {
             host,
             limits,
+            cpu_ms: Cell::new(limits.cpu_ms),
             grants,
             maps,
             governor,

@@ -208,7 +208,7 @@ impl Drop for Call<'_> {
 }
 
 fn limit_ns(realm: &Realm) -> u64 {
-    u64::from(realm.bridge.limits.cpu_ms) * 1_000_000
+    u64::from(realm.bridge.cpu_ms.get()) * 1_000_000
 }
 
 /// A thenable that is no promise becomes one, as `await` would do it.

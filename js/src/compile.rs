@@ -27,16 +27,28 @@ const MAX_DIAGNOSTICS: usize = 100;
 /// than a few hundred brackets deep.
 pub fn compile(name: &str, source: &str, language: Language) -> Result<Compiled, Vec<Diagnostic>> {
     let shown = shown_name(name, language);
-    let refuse = |offset: usize, message: &str| {
-        let (line, column) = line_column(source, offset);
-        Err(vec![Diagnostic { module: shown.clone(), line, column, message: message.into() }])
-    };
     if name.is_empty()
         || name.contains(['\0', '\n', ':', '(', ')'])
         || matches!(target(name), Target::Host(_))
     {
-        return refuse(0, "this name cannot be used for a module");
+        let message = "this name cannot be used for a module".into();
+        return Err(vec![Diagnostic { module: shown, line: 1, column: 1, message }]);
     }
+    compile_as(name, &shown, source, language, &target)
+}
+
+/// As [`compile`], with a name that positions are shown with and somebody else's reading of import specifiers.
+pub(crate) fn compile_as(
+    name: &str,
+    shown: &str,
+    source: &str,
+    language: Language,
+    resolve: Resolve<'_>,
+) -> Result<Compiled, Vec<Diagnostic>> {
+    let refuse = |offset: usize, message: &str| {
+        let (line, column) = line_column(source, offset);
+        Err(vec![Diagnostic { module: shown.into(), line, column, message: message.into() }])
+    };
     if source.len() > depth::MAX_SOURCE {
         return refuse(0, "the source is longer than 2 MiB");
     }
@@ -48,7 +60,7 @@ pub fn compile(name: &str, source: &str, language: Language) -> Result<Compiled,
         std::thread::Builder::new()
             .name("compile".into())
             .stack_size(depth::STACK_BYTES)
-            .spawn_scoped(scope, || Front { source, shown: shown.clone() }.compile(name, language))
+            .spawn_scoped(scope, || Front { source, shown: shown.into(), resolve }.compile(name, language))
             .map_err(|e| (0, format!("no thread to compile on: {e}")))
             .and_then(|thread| thread.join().map_err(|_| (0, "the compiler panicked".into())))
             .unwrap_or_else(|(at, message)| refuse(at, &message))
@@ -64,7 +76,11 @@ pub(crate) fn shown_name(name: &str, language: Language) -> String {
 struct Front<'a> {
     source: &'a str,
     shown: String,
+    resolve: Resolve<'a>,
 }
+
+/// What an import specifier means. Asked on the compiler's thread.
+type Resolve<'a> = &'a (dyn Fn(&str) -> Target + Sync);
 
 impl Front<'_> {
     fn compile(&self, name: &str, language: Language) -> Result<Compiled, Vec<Diagnostic>> {
@@ -149,7 +165,7 @@ impl Front<'_> {
     fn imports(&self, wanted: Vec<Wanted>, map: &mut Positions) -> Result<Vec<String>, Vec<Diagnostic>> {
         let (mut users, mut wrong) = (Vec::new(), Vec::new());
         for want in wanted {
-            match target(&want.specifier) {
+            match (self.resolve)(&want.specifier) {
                 Target::Refused(why) => wrong.push(self.at(want.span.start, why)),
                 Target::Host(host) => {
                     let missing = |(name, span): &(String, oxc::span::Span)| {

@@ -93,7 +93,8 @@ impl Governor {
     }
 }
 
-fn thread_cpu_ns() -> u64 {
+/// CPU time of this thread.
+pub(crate) fn thread_cpu_ns() -> u64 {
     let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `t` is a valid out-pointer; the clock exists on every Linux.
     let rc = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut t) };

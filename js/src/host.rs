@@ -334,6 +334,11 @@ pub trait Host {
     ) -> Pending<Result<Option<CacheValue>, Refused>> {
         Box::pin(std::future::ready(absent("the cache")))
     }
+    /// The host of the test kit answers with its world: its runtimes have natives that no gateway's has.
+    #[doc(hidden)]
+    fn kit(&self) -> Option<Rc<crate::kit::World>> {
+        None
+    }
 }
 
 /// The answer of a host that lacks something: the one of a check, or of a benchmark.

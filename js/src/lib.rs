@@ -19,6 +19,7 @@ mod heap;
 mod histogram;
 mod host;
 mod jobs;
+pub mod kit;
 mod lease;
 mod limits;
 mod loader;

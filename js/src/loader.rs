@@ -19,6 +19,9 @@ pub(crate) struct Library {
     shown: HashMap<String, String>,
     /// `other.ts` → bytecode
     code: HashMap<String, Arc<[u8]>>,
+    /// Who imports, what is written there, and what the engine calls that which is meant: the test kit's files know each
+    /// other by paths.
+    aliases: HashMap<(String, String), String>,
     /// What the engine calls the entry.
     pub(crate) entry: String,
     /// The gateway's modules that the graph imports.
@@ -26,10 +29,11 @@ pub(crate) struct Library {
 }
 
 impl Library {
-    pub(crate) fn new(modules: &[ModuleCode]) -> Option<Rc<Library>> {
+    pub(crate) fn new(modules: &[ModuleCode], aliases: Vec<(String, String, String)>) -> Option<Rc<Library>> {
         let mut library = Library {
             shown: HashMap::new(),
             code: HashMap::new(),
+            aliases: aliases.into_iter().map(|(base, name, meant)| ((base, name), meant)).collect(),
             entry: String::new(),
             host_imports: Vec::new(),
         };
@@ -73,6 +77,12 @@ impl Resolver for Shelf {
         name: &str,
         _: Option<ImportAttributes<'js>>,
     ) -> rquickjs::Result<String> {
+        let aliases = &self.0.aliases;
+        if !aliases.is_empty()
+            && let Some(meant) = aliases.get(&(base.to_owned(), name.to_owned()))
+        {
+            return Ok(meant.clone());
+        }
         // The engine gives an empty base when it is Rust that asks.
         if base.is_empty() && self.0.code.contains_key(name) {
             return Ok(name.to_owned());

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use crate::bytecode;
+use crate::kit;
 
 /// Name and source of every module of the prelude.
 const SOURCES: &[(&str, &str)] = &[
@@ -37,6 +38,9 @@ pub(crate) const LOCK: &str = "tidegate:lock";
 
 /// Bytecode of a module of the prelude, if it is one.
 pub(crate) fn bytecode(name: &str) -> Option<&'static Arc<[u8]>> {
+    if name.starts_with(kit::PREFIX) {
+        return kit::bytecode(name);
+    }
     static COMPILED: OnceLock<HashMap<&'static str, Arc<[u8]>>> = OnceLock::new();
     let compile = || {
         let emit = |(name, source): (&'static str, &str)| match bytecode::emit(name, source) {

@@ -75,7 +75,8 @@ impl Runtime {
         grants: Grants,
         host: Rc<dyn Host>,
     ) -> Result<Rc<Runtime>, Failure> {
-        let library = Library::new(modules)
+        let aliases = host.kit().map(|world| world.aliases.borrow().clone()).unwrap_or_default();
+        let library = Library::new(modules, aliases)
             .ok_or_else(|| Failure::new(Cause::Internal, "no modules, or a position map that is not ours"))?;
         let gauge = Gauge::new(limits.memory_bytes);
         let engine = rquickjs::Runtime::new_with_alloc(Heap(gauge.clone())).map_err(realm::internal)?;

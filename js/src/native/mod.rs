@@ -42,6 +42,10 @@ pub(crate) fn table<'js>(ctx: &Ctx<'js>, bridge: &Rc<Bridge>) -> rquickjs::Resul
         "hashes" => crypto::fill(&ctx, &table.0, &b),
         "streams" => streams::fill(&ctx, &table.0, &b),
         "webcrypto" => subtle::fill(&ctx, &table.0, &b),
+        "kit" => match b.host.kit() {
+            Some(world) => crate::kit::fill(&ctx, &table.0, &b, &world),
+            None => Err(Exception::throw_type(&ctx, "the test kit is not here")),
+        },
         other => Err(Exception::throw_type(&ctx, &format!("there are no natives for '{other}'"))),
     };
     table.set("need", JsFunction::new(ctx.clone(), need)?)?;

@@ -34,7 +34,7 @@ pub(crate) fn fill<'js>(
 }
 
 fn start(bridge: &Bridge, kind: Kind, work: Work) -> u32 {
-    bridge.operations.borrow_mut().start(kind, work)
+    bridge.operations.borrow_mut().start(kind, work, String::new())
 }
 
 fn suite<'js>(

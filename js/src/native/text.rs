@@ -31,7 +31,8 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>
     let map = move |stack: Text| b.maps.map(&stack.0);
     table.set("mapStack", JsFunction::new(ctx.clone(), map)?)?;
 
-    let encode = |ctx: Ctx<'js>, text: Text| TypedArray::<u8>::new(ctx, text.0.into_bytes());
+    // Copied: what the engine did not allocate is in no module's heap and under no bound.
+    let encode = |ctx: Ctx<'js>, text: Text| TypedArray::<u8>::new_copy(ctx, text.0.as_bytes());
     table.set("utf8Encode", JsFunction::new(ctx.clone(), encode)?)?;
     let decode = |ctx: Ctx<'js>, data: Value<'js>, fatal: bool, keep_bom: bool| {
         let bytes = bytes_of(&ctx, &data)?;

@@ -12,14 +12,15 @@ const MAX_TOKEN = 16384;
 
 // JSON as an object without a member twice, at any depth.
 function object(json, what) {
-  let value;
+  let value, written;
   try {
-    value = parse(text(json));
+    written = text(json);
+    value = parse(written);
   } catch {
     fail("malformed", `the token's ${what} is not JSON in UTF-8`);
   }
   if (typeof value !== "object" || value === null || isArray(value)) fail("malformed", `the token's ${what} is no object`);
-  if (repeats(text(json))) fail("malformed", `the token's ${what} has a member twice`);
+  if (repeats(written)) fail("malformed", `the token's ${what} has a member twice`);
   return value;
 }
 
@@ -90,8 +91,6 @@ export function verifyJws(token, key, { algorithm } = {}) {
   return { header, payload };
 }
 
-const texts = (value) => (isArray(value) ? value : [value]).map(String);
-
 // A time in seconds (RFC 7519, section 2, NumericDate).
 function time(claims, name) {
   const value = claims[name];
@@ -100,18 +99,27 @@ function time(claims, name) {
   return value;
 }
 
-function required(option, name) {
-  if (option === undefined || option === null || option === "") {
+// What a token may name; null: anything. A mistake here must not let tokens through.
+function allowed(option, name) {
+  if (option === false) return null;
+  const list = isArray(option) ? [...option] : [option];
+  if (list.length === 0 || !list.every((text) => typeof text === "string" && text !== "")) {
     throw new TypeError(`verifyJwt: say which '${name}' a token must have (a text or a list), or ${name}: false for any`);
   }
-  return option !== false;
+  return list;
+}
+
+function seconds(option, name) {
+  if (!Number.isFinite(option) || option < 0) throw new TypeError(`'${name}' must be a number of seconds`);
+  return option;
 }
 
 // Verifies a token with its claims and gives { header, payload }. Options: issuer and audience (a text, a list, or
 // false: not checked), requireExp (true), toleranceSeconds (0), typ, algorithm (for keys that do not say theirs).
 export function verifyJwt(token, key, options = {}) {
   const { issuer, audience, requireExp = true, toleranceSeconds = 0, typ, algorithm } = options;
-  const [checksIssuer, checksAudience] = [required(issuer, "issuer"), required(audience, "audience")];
+  const [issuers, audiences] = [allowed(issuer, "issuer"), allowed(audience, "audience")];
+  seconds(toleranceSeconds, "toleranceSeconds");
   const { header, payload } = verifyJws(token, key, { algorithm });
   if (header.cty !== undefined) fail("malformed", "tokens in tokens (cty) are not supported");
   if (typ !== undefined && String(header.typ).toLowerCase() !== typ.toLowerCase()) fail("claim", `the token's 'typ' is not '${typ}'`);
@@ -122,14 +130,10 @@ export function verifyJwt(token, key, options = {}) {
   if (exp === undefined && requireExp) fail("claim", "the token has no 'exp'");
   if (exp !== undefined && now >= exp + toleranceSeconds) fail("expired", "the token has expired");
   if (nbf !== undefined && now < nbf - toleranceSeconds) fail("early", "the token is not valid yet");
-  if (checksIssuer && (typeof claims.iss !== "string" || !texts(issuer).includes(claims.iss))) {
-    fail("issuer", "the token is of another issuer");
-  }
-  if (checksAudience) {
-    const meant = isArray(claims.aud) ? claims.aud : [claims.aud];
-    if (!meant.some((aud) => typeof aud === "string" && texts(audience).includes(aud))) {
-      fail("audience", "the token is for another audience");
-    }
+  if (issuers !== null && !issuers.includes(claims.iss)) fail("issuer", "the token is of another issuer");
+  const meant = isArray(claims.aud) ? claims.aud : [claims.aud];
+  if (audiences !== null && !meant.some((aud) => audiences.includes(aud))) {
+    fail("audience", "the token is for another audience");
   }
   return { header, payload: claims };
 }
@@ -140,6 +144,7 @@ export function signJwt(claims, key, options = {}) {
   const { algorithm, kid, typ = "JWT", expiresInSeconds } = options;
   const pinned = resolve(key, algorithm, "sign");
   const now = Math.floor(native.now() / 1000);
+  if (expiresInSeconds !== undefined) seconds(expiresInSeconds, "expiresInSeconds");
   const whole = expiresInSeconds === undefined ? claims : { ...claims, iat: now, exp: now + expiresInSeconds };
   const head = encodeBase64Url(stringify({ alg: pinned.alg, typ, kid: kid ?? (isKey(key) ? undefined : key.kid) }));
   const input = `${head}.${encodeBase64Url(stringify(whole))}`;

@@ -132,7 +132,7 @@ export function select({ keys }, { kid, alg }, asked) {
     if ((nameOfJwk(key) ?? asked) === alg) fits.push(key);
   }
   if (fits.length !== 1) {
-    fail("key", fits.length === 0 ? "no key of the set is for this token" : "more than one key of the set is for this token");
+    fail("key", fits.length === 0 ? "no key of the set is for this token (keys without 'alg' need options.algorithm)" : "more than one key of the set is for this token");
   }
   return fits[0];
 }

@@ -36,22 +36,23 @@ class CryptoKey {
   constructor(given, handle) {
     if (given !== token) throw new TypeError("keys are made by crypto.subtle.generateKey() and importKey()");
     this.#handle = handle;
-    this.#shown = subtleNatives.describe(handle);
   }
+  // Made when it is first asked for, and the same from then on.
+  get #says() { return (this.#shown ??= subtleNatives.describe(this.#handle)); }
   static {
     handleOf = (key) => {
       if (typeof key !== "object" || key === null || !(#handle in key)) throw new TypeError("expected a CryptoKey");
       return key.#handle;
     };
   }
-  get type() { return this.#shown.type; }
-  get extractable() { return this.#shown.extractable; }
-  get algorithm() { return this.#shown.algorithm; }
-  get usages() { return this.#shown.usages; }
+  get type() { return this.#says.type; }
+  get extractable() { return this.#says.extractable; }
+  get algorithm() { return this.#says.algorithm; }
+  get usages() { return this.#says.usages; }
   get [Symbol.toStringTag]() { return "CryptoKey"; }
   // What console shows.
   [inspect]() {
-    const { type, extractable, algorithm, usages } = this.#shown;
+    const { type, extractable, algorithm, usages } = this.#says;
     return { type, extractable, algorithm, usages };
   }
 }

@@ -187,6 +187,11 @@ fn claims() {
         let got = verified(&forged(header, payload), "HS", options);
         assert_eq!(if got.starts_with('{') { "ok" } else { &got }, expected, "{payload} {options}");
     }
+    for tolerance in ["'5'", "NaN", "-1", "Infinity", "null"] {
+        let options = format!("{{ issuer: false, audience: false, toleranceSeconds: {tolerance} }}");
+        let got = verified(&forged(header, r#"{"exp":1700000000}"#), "HS", &options);
+        assert_eq!(got, "TypeError: 'toleranceSeconds' must be a number of seconds", "{tolerance}");
+    }
     // Who a token must be from and for is to be said, or waived.
     for options in
         ["{}", "undefined", "{ issuer: 'a' }", "{ audience: 'a' }", "{ issuer: '', audience: 'a' }"]

@@ -36,8 +36,6 @@ impl EcKey {
         let curve = Curve::read(parameters.curve())?;
         let both = Usages::SIGN.and(Usages::VERIFY);
         wanted.usages.check(Kind::Public, both, "ECDSA")?;
-        let usages = wanted.usages.within(Usages::SIGN);
-        usages.check(Kind::Private, Usages::SIGN, "ECDSA")?;
         let made = EcdsaKeyPair::generate_pkcs8(curve.signing(), &SystemRandom::new());
         let document = made.map_err(|_| Refusal::operation("no randomness"))?;
         let (number, point) = from_pkcs8(document.as_ref(), curve)?;

@@ -31,7 +31,6 @@ impl EdKey {
     /// The private key and the public one.
     pub(super) fn generate(wanted: Wanted, random: &dyn Fn(&mut [u8])) -> Result<(Made, Made), Refusal> {
         wanted.usages.check(Kind::Public, Usages::SIGN.and(Usages::VERIFY), "Ed25519")?;
-        wanted.usages.within(Usages::SIGN).check(Kind::Private, Usages::SIGN, "Ed25519")?;
         let mut seed = Zeroizing::new(vec![0; SIZE]);
         random(&mut seed);
         let private = EdKey::private(seed, None, wanted.extractable)?;

@@ -80,16 +80,21 @@ impl Usages {
         self.0 & other.0 == other.0
     }
 
-    /// Refuses usages that a key of this kind cannot have, and a secret or private key without any.
+    /// Refuses usages that a key of this kind cannot have.
     pub(super) fn check(self, kind: Kind, allowed: Usages, what: &str) -> Result<(), Refusal> {
-        if !allowed.holds(self) {
-            let (can, kind) = (allowed.names().join(", "), kind.name());
-            return Err(Refusal::syntax(format!("a {kind} {what} key can be for: {can}; for nothing else")));
+        if allowed.holds(self) {
+            return Ok(());
         }
-        if self.is_empty() && kind != Kind::Public {
-            return Err(Refusal::syntax("the list of usages is empty: such a key could do nothing"));
+        let (can, kind) = (allowed.names().join(", "), kind.name());
+        Err(Refusal::syntax(format!("a {kind} {what} key can be for: {can}; for nothing else")))
+    }
+
+    /// Refuses a secret or private key without any; last of all, as the standard has it.
+    pub(super) fn check_some(self, kind: Kind) -> Result<(), Refusal> {
+        match self.is_empty() && kind != Kind::Public {
+            true => Err(Refusal::syntax("the list of usages is empty: such a key could do nothing")),
+            false => Ok(()),
         }
-        Ok(())
     }
 }
 

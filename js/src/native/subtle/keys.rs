@@ -100,9 +100,10 @@ fn seat<'js>(
     wanted: Wanted,
     places: &Rc<Cell<u32>>,
 ) -> rquickjs::Result<Handle<'js>> {
-    let place = Place::take(places).map_err(|refusal| refusal.throw(ctx))?;
     let Made { kind, material } = made;
     let (extractable, usages) = (wanted.extractable, wanted.usages);
+    let place = usages.check_some(kind).and_then(|()| Place::take(places));
+    let place = place.map_err(|refusal| refusal.throw(ctx))?;
     Class::instance(ctx.clone(), Key { kind, extractable, usages, material, _place: place })
 }
 
@@ -168,7 +169,7 @@ fn describe<'js>(ctx: &Ctx<'js>, key: &Key) -> rquickjs::Result<Object<'js>> {
         Material::AesGcm(aes) => algorithm.set("length", aes.bits())?,
         Material::Rsa(rsa) => {
             algorithm.set("modulusLength", rsa.modulus_bits())?;
-            algorithm.set("publicExponent", TypedArray::<u8>::new(ctx.clone(), rsa.exponent())?)?;
+            algorithm.set("publicExponent", TypedArray::<u8>::new_copy(ctx.clone(), rsa.exponent())?)?;
             hash(rsa.hash)?;
         }
         Material::Ecdsa(ec) => algorithm.set("namedCurve", ec.curve.name())?,

@@ -42,7 +42,7 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, natives: &Object<'js>, bridge: &Rc<Bridg
     keys::fill(ctx, &table, bridge, &taken)?;
     uses::fill(ctx, &table, bridge)?;
     let decode = |ctx: Ctx<'js>, text: Text| match URL_SAFE_NO_PAD.decode(text.0) {
-        Ok(bytes) => TypedArray::<u8>::new(ctx, bytes),
+        Ok(bytes) => TypedArray::<u8>::new_copy(ctx, &bytes),
         Err(_) => Err(Exception::throw_type(&ctx, "this is not base64url without padding")),
     };
     table.set("decodeBase64Url", JsFunction::new(ctx.clone(), decode)?)?;

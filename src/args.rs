@@ -220,6 +220,16 @@ pub struct Serve {
     /// From the start of a module's fetch to the head of its response; a module may ask for less
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "Modules")]
     pub fetch_timeout: Duration,
+    /// Entries kept of one module's log
+    #[arg(long, value_name = "N", default_value_t = 1_000, help_heading = "Modules",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub module_log_lines: u32,
+    /// Bytes kept of one module's log
+    #[arg(long, value_name = "BYTES", default_value = "256k", value_parser = size, help_heading = "Modules")]
+    pub module_log_bytes: usize,
+    /// Bytes kept of all modules' logs
+    #[arg(long, value_name = "BYTES", default_value = "32m", value_parser = size, help_heading = "Modules")]
+    pub module_log_total_bytes: usize,
 }
 
 impl Serve {

@@ -271,6 +271,11 @@ fn start_admin(plan: &mut Plan, inbox: tidegate_admin::Inbox) -> Result<AdminHan
         node_id: file.node_id.clone(),
         tags: file.tags.clone(),
         console_level: file.proxy.console_level,
+        module_logs: tidegate_admin::ModuleLogBounds {
+            lines: args.module_log_lines as usize,
+            bytes: args.module_log_bytes,
+            total_bytes: args.module_log_total_bytes,
+        },
         resolve_interval: args.resolve_interval,
         version: env!("CARGO_PKG_VERSION"),
         runtime_info: info.to_string(),

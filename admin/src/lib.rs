@@ -8,6 +8,7 @@ mod compile;
 pub mod config;
 pub mod invalid;
 pub mod metrics;
+mod module_log;
 pub mod openapi;
 pub mod raft;
 mod resolver;
@@ -16,4 +17,5 @@ pub mod store;
 mod test_server;
 
 pub use actor::{AdminHandle, Inbox, Options, ShardLink, StartError, inbox, start};
+pub use module_log::Bounds as ModuleLogBounds;
 pub use test_server::{TestServer, TestServerHandle, test_server};

@@ -58,6 +58,7 @@ fn schemas() -> Map<String, Value> {
             "why": { "type": "string" },
         },
     }));
+    schemas.insert("LogEntry".into(), log_entry());
     schemas.insert(
         "Refusal".into(),
         json!({
@@ -74,6 +75,33 @@ fn schemas() -> Map<String, Value> {
         }),
     );
     schemas
+}
+
+/// See `module_log::Entry`, and the lines of a stream that are no entries in `api::insight`.
+fn log_entry() -> Value {
+    let optional = json!({ "type": ["string", "null"] });
+    let text = json!({ "type": "string" });
+    json!({
+        "type": "object",
+        "required": ["kind"],
+        "properties": {
+            "seq": { "type": "integer", "description": "Grows with every entry of the node." },
+            "at": { "type": "string", "format": "date-time" },
+            "level": { "enum": ["debug", "info", "warn", "error"] },
+            "kind": { "enum": ["console", "error", "limit", "scheduled", "heartbeat", "skipped"],
+                "description": "The last two are only in streams: `seq` is the newest entry's, `count` is how many \
+                                were gone before they could be sent." },
+            "what": { "type": "string", "description": "Stable name, such as `module_error`." },
+            "source": { "type": ["string", "null"], "description": "The imported module that wrote it." },
+            "function": optional,
+            "route": optional,
+            "request_id": optional,
+            "shard": { "type": ["integer", "null"] },
+            "text": text,
+            "stack": { "type": "array", "items": text },
+            "count": { "type": "integer" },
+        },
+    })
 }
 
 fn json_content(schema: Value) -> Value {
@@ -96,6 +124,12 @@ fn content(shape: Shape, answered: bool) -> Option<Value> {
     Some(match shape {
         Shape::Nothing => return None,
         Shape::Text => json!({ "text/plain": { "schema": { "type": "string" } } }),
+        Shape::Entries => {
+            let entry = reference("LogEntry");
+            let mut content = json_content(envelope(json!({ "type": "array", "items": entry }), true));
+            content["application/x-ndjson"] = json!({ "schema": entry });
+            content
+        }
         Shape::Plain => json_content(json!({ "type": "object" })),
         Shape::Empty => json_content(envelope(json!({ "type": "null" }), false)),
         Shape::Any => json_content(envelope(json!({}), false)),

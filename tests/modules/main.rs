@@ -12,6 +12,7 @@ mod dgate;
 mod faults;
 mod functions;
 mod limits;
+mod logs;
 mod selecting;
 mod swap;
 

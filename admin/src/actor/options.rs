@@ -4,6 +4,7 @@ use super::inbox::Inbox;
 use crate::api::auth::AdminAuth;
 use crate::config::InitResources;
 use crate::invalid::Invalid;
+use crate::module_log::Bounds as ModuleLogBounds;
 use crate::raft::ClusterError;
 use crate::store::StoreError;
 use ipnet::IpNet;
@@ -49,6 +50,8 @@ pub struct Options {
     pub tags: Vec<String>,
     /// Least loud console line of modules that is written.
     pub console_level: EventLevel,
+    /// How much of modules' logs is kept.
+    pub module_logs: ModuleLogBounds,
     /// Between two look-ups of an endpoint's name.
     pub resolve_interval: Duration,
     /// Where the shards' messages arrive.
@@ -80,6 +83,7 @@ impl Options {
             node_id: String::new(),
             tags: Vec::new(),
             console_level: EventLevel::Info,
+            module_logs: ModuleLogBounds::default(),
             resolve_interval: Duration::from_secs(30),
             inbox,
             version: env!("CARGO_PKG_VERSION"),

@@ -4,6 +4,7 @@
 use super::feed::{Position, feed};
 use crate::compile::{Compiler, Defaults, Problem};
 use crate::metrics::Registry;
+use crate::module_log::ModuleLogs;
 use crate::resolver::Resolver;
 use crate::store::Store;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +21,7 @@ pub(super) struct Tools {
     pub(super) resolver: Resolver,
     pub(super) defaults: Defaults,
     pub(super) metrics: Arc<Mutex<Registry>>,
+    pub(super) module_logs: Arc<ModuleLogs>,
 }
 
 /// What passes work with. Moved through each pass, since there is one at a time.
@@ -79,7 +81,9 @@ impl Workshop {
                 let (routes, scripts) = this.compiler.keys();
                 let mut metrics = this.tools.metrics.lock().unwrap_or_else(PoisonError::into_inner);
                 metrics.retain(&routes, &scripts);
+                metrics.run(this.compiler.scripts());
             }
+            this.tools.module_logs.retain(|module| this.compiler.has_module(module));
             let problems = this.compiler.problems();
             let outcome = Outcome { snapshot, revision, problems, took: feeding + start.elapsed() };
             (this, outcome)

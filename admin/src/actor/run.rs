@@ -117,6 +117,7 @@ impl Actor {
     fn read_inbox(&mut self) {
         for _ in 0..AT_ONCE {
             let Some(message) = self.inbox.take() else {
+                self.tools.module_logs.tell();
                 self.tell();
                 return;
             };
@@ -131,13 +132,17 @@ impl Actor {
                 ToAdmin::Report(report) => {
                     self.tools.metrics.lock().unwrap_or_else(PoisonError::into_inner).absorb(*report);
                 }
-                ToAdmin::Event(event) => self.events.event(&event),
+                ToAdmin::Event(event) => {
+                    self.tools.module_logs.event(&event);
+                    self.events.event(&event);
+                }
                 ToAdmin::Drained { shard } => {
                     self.publisher.drained(shard);
                     self.node.note_drained();
                 }
             }
         }
+        self.tools.module_logs.tell();
         self.tell();
         self.inbox.wake();
     }

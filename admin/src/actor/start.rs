@@ -15,6 +15,7 @@ use crate::api::{self, ApiSettings, ApiState};
 use crate::change::Outcome;
 use crate::compile::Defaults;
 use crate::invalid::Invalid;
+use crate::module_log::ModuleLogs;
 use crate::raft::{Cluster, ClusterConfig, NodeState};
 use crate::resolver::{self, Pace, Resolver};
 use crate::resource::ResourceRules;
@@ -87,6 +88,7 @@ struct Plane {
     workshop: Workshop,
     api: axum::Router,
     listener: TcpListener,
+    module_logs: Arc<ModuleLogs>,
 }
 
 impl Plane {
@@ -109,6 +111,7 @@ impl Plane {
         let info = describe(&options.runtime_info, &options.node_id, &options.tags);
         let node = Arc::new(Node::new(info));
         let metrics = Arc::default();
+        let module_logs = Arc::new(ModuleLogs::new(options.module_logs));
         let pace = Pace { interval: options.resolve_interval.max(Duration::from_secs(1)), ..Pace::default() };
         let resolver = Resolver::new(resolver::system(), pace);
         tokio::spawn(resolver.clone().run());
@@ -122,6 +125,7 @@ impl Plane {
                 default_namespace: options.default_namespace,
             },
             metrics: Arc::clone(&metrics),
+            module_logs: module_logs.clone(),
         };
         let names = resolver.changes();
         let applied = cluster.applied();
@@ -143,7 +147,14 @@ impl Plane {
             version: options.version.into(),
             ..ApiSettings::default()
         };
-        let state = ApiState::new(store.clone(), cluster.clone(), node.clone(), metrics, settings);
+        let state = ApiState::new(
+            store.clone(),
+            cluster.clone(),
+            node.clone(),
+            metrics,
+            module_logs.clone(),
+            settings,
+        );
         let facts = Facts {
             compiled: outcome.revision,
             problems: outcome.problems,
@@ -163,7 +174,7 @@ impl Plane {
             facts,
             failure: None,
         };
-        Ok(Self { node, store, cluster, actor, workshop, api: api::router(state), listener })
+        Ok(Self { node, store, cluster, actor, workshop, api: api::router(state), listener, module_logs })
     }
 
     /// Serves until the process says stop.
@@ -176,6 +187,7 @@ impl Plane {
         let serving = tokio::spawn(serving.into_future());
         self.actor.run(self.workshop).await;
         let _ = stop.send(());
+        self.module_logs.close();
         // A client that keeps its connection must not keep the process.
         if tokio::time::timeout(API_ENDS_WITHIN, serving).await.is_err() {
             tracing::debug!("requests to the admin API were cut off");

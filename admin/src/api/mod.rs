@@ -9,6 +9,7 @@ mod cluster;
 mod documents;
 mod guard;
 mod health;
+mod insight;
 mod live;
 mod origin;
 mod peer;

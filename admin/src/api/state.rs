@@ -4,6 +4,7 @@
 use super::auth::AdminAuth;
 use super::live::Live;
 use crate::metrics::Registry;
+use crate::module_log::ModuleLogs;
 use crate::raft::Cluster;
 use crate::resource::ModuleChecker;
 use crate::store::Store;
@@ -61,6 +62,7 @@ pub(crate) struct Inner {
     pub(crate) cluster: Cluster,
     pub(crate) live: Arc<dyn Live>,
     pub(crate) metrics: Arc<Mutex<Registry>>,
+    pub(crate) module_logs: Arc<ModuleLogs>,
     pub(crate) modules: ModuleChecker,
     pub(crate) settings: ApiSettings,
     /// Held shared by writes of documents, which only the rules check, and alone by every other write, because their
@@ -70,11 +72,12 @@ pub(crate) struct Inner {
 
 impl ApiState {
     /// Puts the parts together.
-    pub fn new(
+    pub(crate) fn new(
         store: Store,
         cluster: Cluster,
         live: Arc<dyn Live>,
         metrics: Arc<Mutex<Registry>>,
+        module_logs: Arc<ModuleLogs>,
         settings: ApiSettings,
     ) -> Self {
         let inner = Inner {
@@ -82,6 +85,7 @@ impl ApiState {
             cluster,
             live,
             metrics,
+            module_logs,
             modules: ModuleChecker::default(),
             settings,
             writing: RwLock::new(()),

@@ -3,7 +3,7 @@
 
 use super::call::Call;
 use super::refusal::Refusal;
-use super::{changelog, cluster, documents, health, resources};
+use super::{changelog, cluster, documents, health, insight, resources};
 use crate::change::Kind;
 use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode};
@@ -34,6 +34,8 @@ pub(crate) enum Shape {
     Plain,
     /// Text.
     Text,
+    /// Entries of a module's log: in the envelope, or one a line when they are followed.
+    Entries,
 }
 
 /// One method of one path.
@@ -99,6 +101,7 @@ impl Endpoint {
 
 const NAMESPACE: &[(&str, bool)] = &[("namespace", false)];
 const COLLECTION: &[(&str, bool)] = &[("namespace", false), ("collection", true)];
+const LOGS: &[(&str, bool)] = &[("limit", false), ("level", false), ("since", false), ("follow", false)];
 const PAGE: &[(&str, bool)] =
     &[("namespace", false), ("collection", true), ("limit", false), ("offset", false)];
 
@@ -181,6 +184,9 @@ fn of_kind(kind: Kind) -> Vec<Endpoint> {
                 .gives(StatusCode::OK, Shape::One(kind)),
         );
     }
+    if kind == Kind::Module {
+        all.extend(of_modules(&base));
+    }
     if kind == Kind::Collection {
         let path = format!("{base}/{{name}}");
         all.push(
@@ -193,6 +199,27 @@ fn of_kind(kind: Kind) -> Vec<Endpoint> {
         all.extend(documents_at(&format!("{base}/{{namespace}}/{{collection}}/{{id}}"), Shape::Any));
     }
     all
+}
+
+/// What modules say and do on this node.
+fn of_modules(base: &str) -> [Endpoint; 3] {
+    let logs = format!("{base}/{{namespace}}/{{name}}/logs");
+    [
+        Endpoint::new(Method::GET, logs.clone(), insight::logs)
+            .about(
+                "module",
+                "The module's log on this node, oldest first: the last `limit` (100) entries, or with `since` the first \
+                 ones with a larger `seq`; with `follow=true` as lines of JSON that go on, with a heartbeat every 15 s",
+            )
+            .asks(LOGS)
+            .gives(StatusCode::OK, Shape::Entries),
+        Endpoint::new(Method::DELETE, logs, insight::clear)
+            .about("module", "Empties the module's log on this node")
+            .gives(StatusCode::OK, Shape::Empty),
+        Endpoint::new(Method::GET, format!("{base}/{{namespace}}/{{name}}/stats"), insight::stats)
+            .about("module", "Calls, errors and times of the module's functions on this node, its memory and limits")
+            .gives(StatusCode::OK, Shape::Any),
+    ]
 }
 
 fn documents_at(path: &str, body: Shape) -> [Endpoint; 3] {

@@ -2,6 +2,7 @@
 
 mod browsers;
 mod documents;
+mod insight;
 mod secrecy;
 mod styles;
 mod two_nodes;
@@ -9,6 +10,7 @@ mod writes;
 
 use super::*;
 use crate::metrics::Registry;
+use crate::module_log::{Bounds, ModuleLogs};
 use crate::raft::{Cluster, ClusterConfig};
 use crate::resource::ResourceRules;
 use crate::store::Store;
@@ -88,7 +90,14 @@ impl Node {
         let cluster = Cluster::start(store.clone(), rules, config).await.expect("a cluster of one");
         let shards = Arc::new(Shards::default());
         let metrics = Arc::new(Mutex::new(Registry::default()));
-        let state = ApiState::new(store, cluster, shards.clone(), metrics, settings);
+        let state = ApiState::new(
+            store,
+            cluster,
+            shards.clone(),
+            metrics,
+            Arc::new(ModuleLogs::new(Bounds::default())),
+            settings,
+        );
         Self { state, shards, _dir: dir }
     }
 

@@ -24,7 +24,7 @@ use slots::AllSlots;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use tenant::Tenant;
-use tidegate_snapshot::{ModuleLimits, ProxySettings, Revision, Snapshot};
+use tidegate_snapshot::{ModuleLimits, ProxySettings, Revision, Script, Snapshot};
 
 /// What resources do not say themselves.
 #[derive(Debug, Clone)]
@@ -134,6 +134,18 @@ impl Compiler {
     pub(crate) fn keys(&self) -> (HashSet<&str>, HashSet<&str>) {
         let tenants = || self.tenants.values();
         (tenants().flat_map(Tenant::route_keys).collect(), tenants().flat_map(Tenant::script_keys).collect())
+    }
+
+    /// Whether there is a module or a script of this key, `namespace/name`, run by a route or not.
+    pub(crate) fn has_module(&self, key: &str) -> bool {
+        let found =
+            key.split_once('/').and_then(|(namespace, name)| Some((self.tenants.get(namespace)?, name)));
+        found.is_some_and(|(tenant, name)| tenant.has_module(key, name))
+    }
+
+    /// The scripts that routes run.
+    pub(crate) fn scripts(&self) -> Vec<Arc<Script>> {
+        self.tenants.values().flat_map(Tenant::built_scripts).cloned().collect()
     }
 
     /// What is stored and cannot be used, as of the last pass.

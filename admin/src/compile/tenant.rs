@@ -162,6 +162,16 @@ impl Tenant {
         self.scripts.values().map(|entry| &*entry.key)
     }
 
+    /// Whether it has a module of this name or a script of this key.
+    pub(super) fn has_module(&self, key: &str, name: &str) -> bool {
+        self.modules.contains_key(name) || self.script_keys().any(|known| known == key)
+    }
+
+    /// Its scripts that can be run.
+    pub(super) fn built_scripts(&self) -> impl Iterator<Item = &Arc<Script>> {
+        self.scripts.values().filter_map(|entry| entry.built.as_ref().ok())
+    }
+
     /// Host names that its services want resolved.
     pub(super) fn hosts(&self) -> impl Iterator<Item = &str> {
         self.services.values().filter_map(|entry| entry.meaning.as_ref().ok()).flat_map(|m| m.names())

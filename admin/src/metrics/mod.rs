@@ -1,6 +1,7 @@
 //! Counters of the node for Prometheus: what shards report is added up here, on the admin side, so that a scrape touches
 //! no shard. Memory is bounded: so many routes and scripts, and those that are deleted go.
 
+mod functions;
 mod registry;
 mod text;
 

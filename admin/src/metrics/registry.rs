@@ -1,11 +1,14 @@
 //! The sums behind `/metrics`. Shards report differences; gauges are what a shard said last. A route's row lives as long
 //! as the route, or as long as it is seen; beyond a bound rows fall together into `other`.
 
+use super::functions::{Functions, seconds as exact_seconds};
 use super::text::Exposition;
 use crate::raft::{ClusterStatus, NodeState};
-use std::collections::{BTreeMap, HashSet};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use tidegate_snapshot::{
-    LATENCY_BOUNDS_US, RouteReport, ScriptReport, ShardReport, ShardTotals, StatusClass,
+    LATENCY_BOUNDS_US, RouteReport, Script, ScriptNow, ScriptReport, ShardReport, ShardTotals, StatusClass,
 };
 
 /// Most routes with rows of their own.
@@ -47,8 +50,15 @@ struct ScriptRow {
     calls: u64,
     failures: u64,
     cpu_ns: u64,
-    /// Heap by shard, which is a gauge on each.
-    memory: BTreeMap<u16, u64>,
+    /// What the runtime on each shard was when last heard of.
+    now: BTreeMap<u16, ScriptNow>,
+    functions: Functions,
+}
+
+impl ScriptRow {
+    fn memory_bytes(&self) -> u64 {
+        self.now.values().map(|now| now.memory_bytes).sum()
+    }
 }
 
 /// All counters of the node.
@@ -57,6 +67,8 @@ pub struct Registry {
     shards: BTreeMap<u16, ShardRow>,
     routes: BTreeMap<String, RouteRow>,
     scripts: BTreeMap<String, ScriptRow>,
+    /// What routes run.
+    running: HashMap<Arc<str>, Arc<Script>>,
     revision: u64,
     changes: u64,
     store_bytes: u64,
@@ -93,6 +105,38 @@ impl Registry {
     pub fn retain(&mut self, routes: &HashSet<&str>, scripts: &HashSet<&str>) {
         self.routes.retain(|key, _| key.is_empty() || key == OTHER || routes.contains(key.as_str()));
         self.scripts.retain(|key, _| key == OTHER || scripts.contains(key.as_str()));
+    }
+
+    /// The scripts that routes run from now on.
+    pub(crate) fn run(&mut self, scripts: Vec<Arc<Script>>) {
+        self.running = scripts.into_iter().map(|script| (script.key.clone(), script)).collect();
+    }
+
+    /// What is known of a module (`namespace/name`), for people.
+    pub(crate) fn module(&self, key: &str) -> Value {
+        let none = ScriptRow::default();
+        let row = self.scripts.get(key).unwrap_or(&none);
+        let shards = row.now.iter().map(|(shard, now)| {
+            json!({ "shard": shard, "memory_bytes": now.memory_bytes, "contexts": now.contexts,
+                "leased": now.leased })
+        });
+        let script = self.running.get(key);
+        let limits = script.map(|script| script.limits).map(|limits| {
+            json!({ "cpu_ms": limits.cpu_ms, "memory_bytes": limits.memory_bytes,
+                "stack_bytes": limits.stack_bytes, "body_bytes": limits.body_bytes,
+                "fetches": limits.fetches, "timers": limits.timers, "pending": limits.pending })
+        });
+        json!({
+            "module": key,
+            "is_run_by_a_route": script.is_some(),
+            "calls": row.calls,
+            "failures": row.failures,
+            "functions": row.functions.json(),
+            "memory_bytes": row.memory_bytes(),
+            "shards": shards.collect::<Vec<Value>>(),
+            "limits": limits,
+            "permissions": script.map(|script| script.permissions.to_vec()),
+        })
     }
 
     /// Where the state is: revision, number of changes, bytes of the data file.
@@ -209,14 +253,28 @@ impl Registry {
 
     fn render_scripts(&self, out: &mut Exposition) {
         type Field = fn(&ScriptRow) -> String;
-        let families: [(&str, &str, &str, Field); 4] = [
-            ("tidegate_module_calls_total", "counter", "Calls of module functions.", |s| s.calls.to_string()),
+        const CALLS: &str = "tidegate_module_calls_total";
+        out.family(CALLS, "counter", "Calls of module functions that ended, by outcome.");
+        for (module, row) in &self.scripts {
+            row.functions.render_calls(out, CALLS, module);
+        }
+        const CPU: &str = "tidegate_module_cpu_seconds";
+        out.family(CPU, "histogram", "CPU time of a call.");
+        for (module, row) in &self.scripts {
+            row.functions.render_cpu(out, CPU, module);
+        }
+        const WALL: &str = "tidegate_module_wall_seconds";
+        out.family(WALL, "histogram", "Time from a call's begin to its end, waiting included.");
+        for (module, row) in &self.scripts {
+            row.functions.render_wall(out, WALL, module);
+        }
+        let families: [(&str, &str, &str, Field); 3] = [
             ("tidegate_module_failures_total", "counter", "Calls that failed.", |s| s.failures.to_string()),
             ("tidegate_module_cpu_seconds_total", "counter", "CPU time of calls.", |s| {
-                format!("{}.{:09}", s.cpu_ns / 1_000_000_000, s.cpu_ns % 1_000_000_000)
+                exact_seconds(s.cpu_ns)
             }),
             ("tidegate_module_memory_bytes", "gauge", "Heap of a module's runtimes on all shards.", |s| {
-                s.memory.values().sum::<u64>().to_string()
+                s.memory_bytes().to_string()
             }),
         ];
         for (name, kind, help, field) in families {
@@ -302,8 +360,9 @@ fn add_script(row: &mut ScriptRow, shard: u16, report: &ScriptReport) {
     row.failures = row.failures.wrapping_add(report.failures);
     row.cpu_ns = row.cpu_ns.wrapping_add(report.cpu_ns);
     if let Some(now) = report.now {
-        row.memory.insert(shard, now.memory_bytes);
+        row.now.insert(shard, now);
     }
+    report.functions.iter().for_each(|function| row.functions.add(function));
 }
 
 /// Microseconds as seconds without the noise of floats.

@@ -32,6 +32,7 @@ pub use crate::raft::verify::{Report, verify};
 pub(crate) use apply::apply_change;
 pub(crate) use record::{StateRecord, Totals};
 pub(crate) use tables::{Tables, WriteTxn};
+pub(crate) use timestamp::rfc3339;
 
 #[cfg(test)]
 mod tests;

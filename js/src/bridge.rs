@@ -40,6 +40,8 @@ pub(crate) struct Bridge {
     pub(crate) loading: Cell<bool>,
     /// A part of the prelude could not be set up: the context must not be leased again.
     pub(crate) broken: Cell<bool>,
+    /// The class `Response` was loaded: what a function returns may be one.
+    pub(crate) has_responses: Cell<bool>,
     generation: Cell<u32>,
     exchange: RefCell<Option<Rc<dyn Exchange>>>,
 }
@@ -68,6 +70,7 @@ impl Bridge {
             panic: Cell::new(None),
             loading: Cell::new(false),
             broken: Cell::new(false),
+            has_responses: Cell::new(false),
             generation: Cell::new(0),
             exchange: RefCell::new(None),
         })

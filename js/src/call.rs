@@ -41,6 +41,11 @@ pub(crate) enum Entry {
 }
 
 impl Entry {
+    /// True if what it returns may be a `Response`.
+    fn responds(&self) -> bool {
+        self.function().is_some_and(|f| !matches!(f, Function::FetchUpstream | Function::Scheduled))
+    }
+
     fn function(&self) -> Option<Function> {
         match self {
             Entry::Function(function) => Some(*function),
@@ -101,8 +106,8 @@ impl<'a> Call<'a> {
             };
             match returned.and_then(|value| adopted(ctx, realm, value)) {
                 Ok(value) => match value.as_promise() {
-                    Some(promise) => settle_jobs(&runtime, ctx, realm, promise.clone()),
-                    None => finish(&runtime, ctx, answer(&value)),
+                    Some(promise) => settle_jobs(&runtime, ctx, realm, promise.clone(), entry.responds()),
+                    None => finish(&runtime, ctx, answered(&runtime, ctx, realm, value, entry.responds())),
                 },
                 Err(rquickjs::Error::Exception) => {
                     let failure = runtime.thrown(ctx, ctx.catch(), &realm.bridge);
@@ -118,6 +123,7 @@ impl<'a> Call<'a> {
         let runtime = self.lease.runtime().clone();
         let Some(realm) = self.lease.realm() else { return Step::Done(Err(realm::internal("no context"))) };
         let limit = limit_ns(realm);
+        let responds = self.entry.responds();
         if done.iter().any(|done| done.settled.renews_budget()) {
             self.clock.spent_ns = 0;
         }
@@ -131,7 +137,7 @@ impl<'a> Call<'a> {
                 runtime.run_jobs(ctx);
             }
             match promise.restore(ctx) {
-                Ok(promise) => settle_jobs(&runtime, ctx, realm, promise),
+                Ok(promise) => settle_jobs(&runtime, ctx, realm, promise, responds),
                 Err(e) => Step::Done(Err(realm::internal(e))),
             }
         })
@@ -217,7 +223,13 @@ fn adopted<'js>(ctx: &Ctx<'js>, realm: &Realm, value: Value<'js>) -> rquickjs::R
 }
 
 /// Runs the queue dry, then looks at the promise.
-fn settle_jobs<'js>(runtime: &Runtime, ctx: &Ctx<'js>, realm: &Realm, promise: Promise<'js>) -> Step {
+fn settle_jobs<'js>(
+    runtime: &Runtime,
+    ctx: &Ctx<'js>,
+    realm: &Realm,
+    promise: Promise<'js>,
+    responds: bool,
+) -> Step {
     runtime.run_jobs(ctx);
     runtime.report_rejections(ctx, Some(promise.as_value()));
     if let Some(failure) = runtime.limited() {
@@ -226,7 +238,7 @@ fn settle_jobs<'js>(runtime: &Runtime, ctx: &Ctx<'js>, realm: &Realm, promise: P
     match promise.state() {
         PromiseState::Pending => Step::Waiting(Persistent::save(ctx, promise)),
         PromiseState::Resolved => match promise.result::<Value<'js>>() {
-            Some(Ok(value)) => Step::Done(answer(&value)),
+            Some(Ok(value)) => finish(runtime, ctx, answered(runtime, ctx, realm, value, responds)),
             _ => Step::Done(Err(realm::internal("a resolved promise without a result"))),
         },
         PromiseState::Rejected => {
@@ -247,6 +259,24 @@ fn finish(runtime: &Runtime, ctx: &Ctx<'_>, result: Result<Answer, Failure>) -> 
         Some(failure) => Err(failure),
         None => result,
     })
+}
+
+/// What a function returned. A `Response` becomes the exchange's; to look whether it is one costs nothing where that
+/// class was never loaded.
+fn answered<'js>(
+    runtime: &Runtime,
+    ctx: &Ctx<'js>,
+    realm: &Realm,
+    value: Value<'js>,
+    responds: bool,
+) -> Result<Answer, Failure> {
+    if responds && value.is_object() && realm.bridge.has_responses.get() {
+        realm.respond(ctx, value.clone()).map_err(|e| match e {
+            rquickjs::Error::Exception => runtime.thrown(ctx, ctx.catch(), &realm.bridge),
+            e => realm::internal(e),
+        })?;
+    }
+    answer(&value)
 }
 
 fn answer(value: &Value<'_>) -> Result<Answer, Failure> {

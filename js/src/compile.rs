@@ -167,12 +167,7 @@ impl Front<'_> {
         for want in wanted {
             match (self.resolve)(&want.specifier) {
                 Target::Refused(why) => wrong.push(self.at(want.span.start, why)),
-                Target::Host(host) => {
-                    let missing = |(name, span): &(String, oxc::span::Span)| {
-                        specifier::later_name(host, name).map(|why| self.at(span.start, why))
-                    };
-                    wrong.extend(want.names.iter().filter_map(missing));
-                }
+                Target::Host(_) => {}
                 Target::User(name) if !users.contains(&name) => users.push(name),
                 Target::User(_) => {}
             }

@@ -36,6 +36,7 @@ pub(crate) struct Realm {
     adopt: Persistent<JsFunction<'static>>,
     reset: Persistent<JsFunction<'static>>,
     pumping: Persistent<JsFunction<'static>>,
+    respond: Persistent<JsFunction<'static>>,
     pub(crate) functions: Functions,
     jobs: Vec<Bound>,
     pub(crate) bridge: Rc<Bridge>,
@@ -116,6 +117,7 @@ impl Realm {
             adopt: handle("adopt")?,
             reset: handle("reset")?,
             pumping: handle("pumping")?,
+            respond: handle("respond")?,
             functions,
             jobs,
             bridge: bridge.clone(),
@@ -187,6 +189,11 @@ impl Realm {
     /// The promise of all bodies that are still written, or undefined.
     pub(crate) fn pump<'js>(&self, ctx: &Ctx<'js>) -> rquickjs::Result<Value<'js>> {
         self.pumping.clone().restore(ctx)?.call(())
+    }
+
+    /// Makes a `Response` that a function returned the exchange's; other objects are left alone.
+    pub(crate) fn respond<'js>(&self, ctx: &Ctx<'js>, value: Value<'js>) -> rquickjs::Result<()> {
+        self.respond.clone().restore(ctx)?.call((self.bridge.generation(), value))
     }
 
     /// Tells the prelude how an operation ended.

@@ -5,14 +5,15 @@
 pub(crate) const INTERNAL: &str = "tidegate:";
 
 /// Host modules that exist.
-const HOST_MODULES: [&str; 4] = ["tidegate", "tidegate/state", "tidegate/crypto", "tidegate/storage"];
-
-/// Host modules that DGate has and that come with a later release; the place to add them is
-/// `prelude.rs` and `HOST_MODULES`.
-const LATER: [&str; 3] = ["tidegate/http", "tidegate/util", "tidegate/x"];
-
-/// Names that `dgate` exports in DGate and that are not there yet.
-const LATER_NAMES: [&str; 3] = ["http", "util", "x"];
+const HOST_MODULES: [&str; 7] = [
+    "tidegate",
+    "tidegate/state",
+    "tidegate/crypto",
+    "tidegate/storage",
+    "tidegate/http",
+    "tidegate/util",
+    "tidegate/x",
+];
 
 /// What an import asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,9 +32,6 @@ pub(crate) fn target(specifier: &str) -> Target {
         if let Some(known) = HOST_MODULES.into_iter().find(|m| *m == host) {
             return Target::Host(known);
         }
-        if LATER.contains(&host.as_str()) {
-            return Target::Refused(format!("'{specifier}' is not available in this version yet"));
-        }
         return Target::Refused(format!("there is no module '{specifier}'"));
     }
     let name = bare(specifier);
@@ -43,12 +41,6 @@ pub(crate) fn target(specifier: &str) -> Target {
         ));
     }
     Target::User(name.to_owned())
-}
-
-/// Says so if `name` is an export of `dgate` that is still missing.
-pub(crate) fn later_name(host: &str, name: &str) -> Option<String> {
-    (host == "tidegate" && LATER_NAMES.contains(&name))
-        .then(|| format!("'{name}' of 'dgate' is not available in this version yet"))
 }
 
 /// `./other.ts` → `other`. Also the key a module is found by.
@@ -84,13 +76,12 @@ mod tests {
             ("tidegate/crypto", Target::Host("tidegate/crypto")),
             ("dgate/state", Target::Host("tidegate/state")),
             ("dgate/storage", Target::Host("tidegate/storage")),
+            ("dgate/http", Target::Host("tidegate/http")),
             ("dgateway", Target::User("dgateway".into())),
         ] {
             assert_eq!(target(written), meant, "{written}");
         }
-        for written in
-            ["dgate/http", "dgate/nope", "../up", "/etc/passwd", "https://x/y.js", "tidegate:native", ""]
-        {
+        for written in ["dgate/nope", "../up", "/etc/passwd", "https://x/y.js", "tidegate:native", ""] {
             assert!(matches!(target(written), Target::Refused(_)), "{written}");
         }
     }

@@ -82,10 +82,28 @@ impl Utf8 {
         Some(Utf8 { ctx, text: NonNull::new(text.cast_mut().cast())?, len: len as usize })
     }
 
+    /// The text; half a surrogate pair, which UTF-8 has no form for, becomes one U+FFFD (Web IDL, USVString).
     pub(super) fn lossy(&self) -> Cow<'_, str> {
         // SAFETY: the engine gave a pointer to that many bytes, valid until they are freed.
-        String::from_utf8_lossy(unsafe { std::slice::from_raw_parts(self.text.as_ptr(), self.len) })
+        let bytes = unsafe { std::slice::from_raw_parts(self.text.as_ptr(), self.len) };
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => Cow::Owned(without_halves(bytes)),
+        }
     }
+}
+
+/// The engine writes half a pair as three bytes, as if it were a character.
+fn without_halves(bytes: &[u8]) -> String {
+    let mut text = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) = rest.windows(3).position(|w| w[0] == 0xed && w[1] >= 0xa0) {
+        text.extend_from_slice(&rest[..at]);
+        text.extend_from_slice("\u{fffd}".as_bytes());
+        rest = &rest[at + 3..];
+    }
+    text.extend_from_slice(rest);
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 impl Drop for Utf8 {

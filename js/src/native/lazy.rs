@@ -14,7 +14,7 @@ use super::Text;
 use crate::bridge::Bridge;
 
 /// Globals and the module that exposes them.
-const LAZY: [(&CStr, &CStr); 14] = [
+const LAZY: &[(&CStr, &CStr)] = &[
     (c"console", c"tidegate:console"),
     (c"setTimeout", c"tidegate:timers"),
     (c"setInterval", c"tidegate:timers"),
@@ -26,9 +26,37 @@ const LAZY: [(&CStr, &CStr); 14] = [
     (c"TextEncoder", c"tidegate:encoding"),
     (c"TextDecoder", c"tidegate:encoding"),
     (c"DOMException", c"tidegate:exception"),
+    (c"URL", c"tidegate:url"),
+    (c"URLSearchParams", c"tidegate:url"),
+    (c"URLPattern", c"tidegate:pattern"),
     (c"structuredClone", c"tidegate:clone"),
     (c"crypto", c"tidegate:webcrypto"),
     (c"CryptoKey", c"tidegate:webcrypto"),
+    (c"Event", c"tidegate:events"),
+    (c"CustomEvent", c"tidegate:events"),
+    (c"EventTarget", c"tidegate:events"),
+    (c"AbortController", c"tidegate:abort"),
+    (c"AbortSignal", c"tidegate:abort"),
+    (c"ReadableStream", c"tidegate:streams/main"),
+    (c"ReadableStreamDefaultReader", c"tidegate:streams/main"),
+    (c"ReadableStreamDefaultController", c"tidegate:streams/main"),
+    (c"ReadableByteStreamController", c"tidegate:streams/main"),
+    (c"WritableStream", c"tidegate:streams/main"),
+    (c"WritableStreamDefaultWriter", c"tidegate:streams/main"),
+    (c"WritableStreamDefaultController", c"tidegate:streams/main"),
+    (c"TransformStream", c"tidegate:streams/main"),
+    (c"TransformStreamDefaultController", c"tidegate:streams/main"),
+    (c"CountQueuingStrategy", c"tidegate:streams/main"),
+    (c"ByteLengthQueuingStrategy", c"tidegate:streams/main"),
+    (c"TextDecoderStream", c"tidegate:streams/text"),
+    (c"TextEncoderStream", c"tidegate:streams/text"),
+    (c"Headers", c"tidegate:web/headers"),
+    (c"Blob", c"tidegate:web/blob"),
+    (c"File", c"tidegate:web/blob"),
+    (c"FormData", c"tidegate:web/blob"),
+    (c"Request", c"tidegate:web/message"),
+    (c"Response", c"tidegate:web/message"),
+    (c"fetch", c"tidegate:web/fetch"),
 ];
 
 const HIDDEN: i32 = (qjs::JS_PROP_CONFIGURABLE | qjs::JS_PROP_WRITABLE) as i32;

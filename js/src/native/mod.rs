@@ -12,6 +12,7 @@ mod operations;
 mod streams;
 mod subtle;
 mod text;
+mod url;
 
 use std::rc::Rc;
 
@@ -46,6 +47,7 @@ pub(crate) fn table<'js>(ctx: &Ctx<'js>, bridge: &Rc<Bridge>) -> rquickjs::Resul
             Some(world) => crate::kit::fill(&ctx, &table.0, &b, &world),
             None => Err(Exception::throw_type(&ctx, "the test kit is not here")),
         },
+        "url" => url::fill(&ctx, &table.0),
         other => Err(Exception::throw_type(&ctx, &format!("there are no natives for '{other}'"))),
     };
     table.set("need", JsFunction::new(ctx.clone(), need)?)?;

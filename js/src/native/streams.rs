@@ -119,6 +119,21 @@ fn pipes<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquic
     table.set("pipeFail", JsFunction::new(ctx.clone(), fail)?)?;
 
     let b = bridge.clone();
+    // A stream of the host's becomes a body as it is.
+    let pass = move |ctx: Ctx<'js>, g: u32, s: u8, stream: u32| {
+        let chunks = b.streams.borrow().stream(stream);
+        let chunks = chunks.ok_or_else(|| Exception::throw_type(&ctx, "no such stream"))?;
+        b.try_ask(&ctx, g, |x| x.stream_body(side(s), chunks))?;
+        b.streams.borrow_mut().drop_stream(stream);
+        Ok::<_, rquickjs::Error>(())
+    };
+    table.set("passBody", JsFunction::new(ctx.clone(), pass)?)?;
+
+    // The class whose objects functions may return is there from now on.
+    let b = bridge.clone();
+    table.set("responses", JsFunction::new(ctx.clone(), move || b.has_responses.set(true))?)?;
+
+    let b = bridge.clone();
     let body = move |ctx: Ctx<'js>, g: u32, s: u8, pipe: u32| {
         let pipe = b.streams.borrow().pipe(pipe);
         let pipe = pipe.ok_or_else(|| Exception::throw_type(&ctx, "no such pipe"))?;

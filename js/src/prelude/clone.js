@@ -1,6 +1,6 @@
 // structuredClone (HTML, section 2.7), for what modules have: no transfer of ports, and buffers are copied where
 // they are listed for transfer, because nothing here can detach one.
-import { from, expose } from "tidegate:native";
+import { from, later, expose } from "tidegate:native";
 
 const { defineProperty } = Reflect;
 const errors = { __proto__: null, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
@@ -81,6 +81,8 @@ function cloned(value, known) {
     const DOMException = from("tidegate:exception", "DOMException");
     if (value instanceof DOMException) return keep(new DOMException(value.message, value.name));
   }
+  // A class that was never loaded has no objects.
+  if (later.blobs !== undefined && value instanceof later.blobs.Blob) return keep(later.blobs.copy(value));
   if (value instanceof Error) return keep(cloneError(value, clone));
   if (value instanceof Promise || value instanceof WeakMap || value instanceof WeakSet || !plain(value)) throw refusal(value);
   const copy = keep({});

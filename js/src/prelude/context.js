@@ -1,6 +1,6 @@
 // ctx and everything reached from it. Each lease gets fresh objects that carry its number; the native side refuses
 // a number that is not the current one, so an object kept from an earlier request cannot see a later one.
-import { admit, native, promised, settle, reset as forget, adopt, bytes, from } from "tidegate:native";
+import { admit, native, promised, settle, reset as forget, adopt, bytes, from, later } from "tidegate:native";
 import "tidegate:hardening";
 
 export { settle, adopt };
@@ -15,6 +15,8 @@ const PATH = 1;
 const HOST = 3;
 const REMOTE = 4;
 const PROTOCOL = 5;
+const QUERY = 2;
+const SCHEME = 6;
 const RESPONSE_MODIFIER = 2;
 const ERROR_HANDLER = 4;
 
@@ -50,6 +52,8 @@ function enter(index, generation) {
     lease = generation;
     request = response = upstream = requestHeaders = query = rest = null;
     current = new Context(generation);
+    if (pumps.length > 0) pumps = [];
+    if (taken[0] !== null || taken[1] !== null) taken = [null, null, null];
   }
   return current;
 }
@@ -65,19 +69,69 @@ export function invokeErrorHandler(generation, name, message, code) {
   return functions[ERROR_HANDLER](enter(ERROR_HANDLER, generation), error);
 }
 
+// A Response that a function returned; asked only where that class was ever loaded.
+export function respond(generation, value) {
+  from("tidegate:web/answer", "answer")(generation, value, writeStream);
+}
+
 // Bodies that are written piece by piece go on after the function that began them has returned.
 let pumps = [];
 
 export function pumping() {
-  if (pumps.length === 0) return undefined;
-  const running = pumps;
-  pumps = [];
-  return Promise.all(running);
+  return pumps.length === 0 ? undefined : pumped();
+}
+
+async function pumped() {
+  let failure;
+  while (pumps.length > 0) {
+    try {
+      await pumps.shift();
+    } catch (error) {
+      failure ??= { error };
+    }
+  }
+  if (failure !== undefined) throw failure.error;
+}
+
+function writeStream(g, side, stream) {
+  const pump = from("tidegate:web/pump", "pumpStream");
+  if (stream.locked) throw new TypeError("the stream of the body is locked to a reader");
+  const pipe = native.pipeOpen();
+  try {
+    native.writeBodyPipe(g, side, pipe);
+  } catch (error) {
+    native.pipeFail(pipe, "the body was refused");
+    throw error;
+  }
+  const pumped = pump(stream, pipe);
+  pumped.catch(() => {});
+  pumps.push(pumped);
+}
+
+// The streams that were taken of the bodies, by their side.
+let taken = [null, null, null];
+
+// Replaces a body by data, or by a stream where that class was ever loaded.
+function writeBody(g, side, data) {
+  if (typeof data === "object" && data !== null && later.readable?.isReadable(data)) writeStream(g, side, data);
+  else native.writeBody(g, side, bytes(data));
+  taken[side] = null;
+}
+
+function takeBody(g, side) {
+  const { hostStream } = from("tidegate:web/body", "bodies");
+  return (taken[side] ??= hostStream(native.bodyStream(g, side)));
+}
+
+function readBody(g, side) {
+  if (taken[side] !== null) throw new TypeError("the body was taken as a stream: read it from there");
+  return promised(native.readBody(g, side));
 }
 
 export function reset() {
   forget();
   pumps = [];
+  taken = [null, null, null];
   lease = -1;
   current = request = response = upstream = requestHeaders = query = rest = null;
 }
@@ -134,7 +188,7 @@ class Headers {
 }
 
 async function readJson(g, side) {
-  const body = native.utf8Decode(await promised(native.readBody(g, side)), true, false);
+  const body = native.utf8Decode(await readBody(g, side), true, false);
   return parse(body);
 }
 
@@ -166,13 +220,25 @@ class Request {
     return (query ??= parts().query(this.#g));
   }
   get contentLength() { return native.contentLength(this.#g, REQUEST); }
-  async readBody() { return promised(native.readBody(this.#g, REQUEST)); }
+  get body() { return takeBody(this.#g, REQUEST); }
+  async readBody() { return readBody(this.#g, REQUEST); }
   async readJson() { return readJson(this.#g, REQUEST); }
   async readText() { return native.utf8Decode(await this.readBody(), false, false); }
-  writeBody(data) { native.writeBody(this.#g, REQUEST, bytes(data)); }
+  writeBody(data) { writeBody(this.#g, REQUEST, data); }
   writeJson(value) {
-    native.writeBody(this.#g, REQUEST, jsonText(value));
+    writeBody(this.#g, REQUEST, jsonText(value));
     fieldSet(this.#g << 2 | REQUEST, "Content-Type", "application/json");
+  }
+  // A web Request of what goes upstream; its body is the stream of this one's.
+  toRequest() {
+    const { clientRequest } = from("tidegate:web/message", "messages");
+    const { lateBody } = from("tidegate:web/body", "bodies");
+    const g = this.#g;
+    const { method } = this;
+    const search = part(g << 2, QUERY);
+    const url = `${part(g << 2, SCHEME)}://${this.host || "localhost"}${this.path}${search === "" ? "" : `?${search}`}`;
+    const body = method === "GET" || method === "HEAD" ? null : lateBody(() => native.bodyStream(g, REQUEST));
+    return clientRequest(url, method, fields(g, REQUEST), body);
   }
   toJSON() {
     const { method, path, headers, query, host, remoteAddress, proto, contentLength } = this;
@@ -195,12 +261,13 @@ class Upstream {
   get trailer() { return parts().trailer(this.#g); }
   get protocol() { return native.protocol(this.#g); }
   get contentLength() { return native.contentLength(this.#g, UPSTREAM); }
-  async readBody() { return promised(native.readBody(this.#g, UPSTREAM)); }
+  get body() { return takeBody(this.#g, UPSTREAM); }
+  async readBody() { return readBody(this.#g, UPSTREAM); }
   async readJson() { return readJson(this.#g, UPSTREAM); }
   async readText() { return native.utf8Decode(await this.readBody(), false, false); }
-  writeBody(data) { native.writeBody(this.#g, UPSTREAM, bytes(data)); }
+  writeBody(data) { writeBody(this.#g, UPSTREAM, data); }
   writeJson(value) {
-    native.writeBody(this.#g, UPSTREAM, jsonText(value));
+    writeBody(this.#g, UPSTREAM, jsonText(value));
     fieldSet(this.#g << 2 | UPSTREAM, "Content-Type", "application/json");
   }
   status(code) {
@@ -256,10 +323,11 @@ class Response {
     this.#open();
     if (data !== undefined && data !== null) {
       const text = typeof data === "string";
-      if (!text && !ArrayBuffer.isView(data) && !(data instanceof ArrayBuffer)) {
-        throw new TypeError("the body must be a string, an ArrayBuffer or a typed array; for objects there is json()");
+      const stream = !text && later.readable?.isReadable(data);
+      if (!text && !stream && !ArrayBuffer.isView(data) && !(data instanceof ArrayBuffer)) {
+        throw new TypeError("the body must be a string, an ArrayBuffer, a typed array or a ReadableStream; for objects there is json()");
       }
-      native.writeBody(this.#g, RESPONSE, bytes(data));
+      writeBody(this.#g, RESPONSE, data);
       if (!text) this.#type("application/octet-stream");
       else this.#type(/^\s*<(!doctype html|html|head|body)\b/i.test(data) ? "text/html; charset=utf-8" : "text/plain; charset=utf-8");
     }

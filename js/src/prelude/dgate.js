@@ -3,6 +3,9 @@ import { admit, native, promised } from "tidegate:native";
 import * as state from "tidegate/state";
 import * as crypto from "tidegate/crypto";
 import * as storage from "tidegate/storage";
+import * as http from "tidegate/http";
+import * as util from "tidegate/util";
+import * as x from "tidegate/x";
 
 const units = { __proto__: null, ns: 1e-6, us: 1e-3, "µs": 1e-3, ms: 1, s: 1000, m: 60000, h: 3600000 };
 
@@ -69,8 +72,8 @@ export function env(name) {
   return native.env(name) ?? undefined;
 }
 
-export { state, crypto, storage };
-const all = { asyncSleep, sleep, fail, retry, secret, env, state, crypto, storage };
+export { state, crypto, storage, http, util, x };
+const all = { asyncSleep, sleep, fail, retry, secret, env, state, crypto, storage, http, util, x };
 
 admit(all);
 export default all;

@@ -4,7 +4,7 @@
 use clap::Parser;
 use std::path::PathBuf;
 use std::time::Duration;
-use tidegate_admin::resource::parse_size;
+use tidegate_admin::resource::{check_node_tag, parse_size};
 use tidegate_shards::{HeadLimits, Limits, SocketOptions};
 
 /// Which driver the shards use.
@@ -43,6 +43,10 @@ fn size(text: &str) -> Result<usize, String> {
     parse_size(text).and_then(|n| usize::try_from(n).map_err(|_| format!("{text} is too much")))
 }
 
+fn node_tag(text: &str) -> Result<String, String> {
+    check_node_tag(text).map(|()| text.to_owned())
+}
+
 /// Runs the gateway.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "serve", args_override_self = true, disable_version_flag = true)]
@@ -68,6 +72,9 @@ pub struct Serve {
     /// Host names under which the admin API is called, besides addresses and localhost; others are refused
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub admin_host_names: Vec<String>,
+    /// Tags of this node, `name` or `name:data`, besides those of the configuration file; resources choose nodes by them
+    #[arg(long, value_name = "TAG,…", value_delimiter = ',', value_parser = node_tag)]
+    pub tags: Vec<String>,
     /// Once ready, write the process id and the ports to this file as JSON
     #[arg(long, value_name = "FILE")]
     pub ports_file: Option<PathBuf>,

@@ -269,7 +269,7 @@ fn start_admin(plan: &mut Plan, inbox: tidegate_admin::Inbox) -> Result<AdminHan
         init: std::mem::take(&mut file.proxy.init),
         default_namespace: !file.disable_default_namespace,
         node_id: file.node_id.clone(),
-        tags: file.tags.clone(),
+        tags: file.tags.iter().chain(&args.tags).cloned().collect(),
         console_level: file.proxy.console_level,
         module_logs: tidegate_admin::ModuleLogBounds {
             lines: args.module_log_lines as usize,

@@ -28,8 +28,9 @@ const MAX_DIAGNOSTICS: usize = 100;
 pub fn compile(name: &str, source: &str, language: Language) -> Result<Compiled, Vec<Diagnostic>> {
     let shown = shown_name(name, language);
     if name.is_empty()
-        || name.contains(['\0', '\n', ':', '(', ')'])
+        || name.contains(['\0', '\n', '(', ')'])
         || matches!(target(name), Target::Host(_))
+        || (name.contains(':') && matches!(target(name), Target::Refused(_)))
     {
         let message = "this name cannot be used for a module".into();
         return Err(vec![Diagnostic { module: shown, line: 1, column: 1, message }]);

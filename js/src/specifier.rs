@@ -15,6 +15,9 @@ const HOST_MODULES: [&str; 7] = [
     "tidegate/x",
 ];
 
+/// Words that mean something else before a colon.
+const SCHEMES: [&str; 9] = ["node", "npm", "jsr", "bun", "data", "blob", "file", "http", "https"];
+
 /// What an import asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
@@ -35,12 +38,21 @@ pub(crate) fn target(specifier: &str) -> Target {
         return Target::Refused(format!("there is no module '{specifier}'"));
     }
     let name = bare(specifier);
-    if name.is_empty() || name.contains([':', '\0']) || name.starts_with(['.', '/']) {
+    if name.is_empty() || name.contains('\0') || name.starts_with(['.', '/']) || !has_good_version(name) {
         return Target::Refused(format!(
-            "cannot import '{specifier}': modules are imported by name ('./name' or 'name') or from 'tidegate/…'"
+            "cannot import '{specifier}': modules are imported by name ('./name', 'name' or 'name:version') or from \
+             'tidegate/…'"
         ));
     }
     Target::User(name.to_owned())
+}
+
+/// Whether a name has no version, or one. What other platforms mean by a word before a colon is none.
+fn has_good_version(name: &str) -> bool {
+    let Some((name, version)) = name.split_once(':') else { return true };
+    let is_version =
+        !version.is_empty() && version.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    is_version && !name.is_empty() && host_name(name).is_none() && !SCHEMES.contains(&name)
 }
 
 /// `./other.ts` → `other`. Also the key a module is found by.
@@ -78,10 +90,28 @@ mod tests {
             ("dgate/storage", Target::Host("tidegate/storage")),
             ("dgate/http", Target::Host("tidegate/http")),
             ("dgateway", Target::User("dgateway".into())),
+            ("auth:2", Target::User("auth:2".into())),
+            ("./auth:2.0-rc.1.ts", Target::User("auth:2.0-rc.1".into())),
         ] {
             assert_eq!(target(written), meant, "{written}");
         }
-        for written in ["dgate/nope", "../up", "/etc/passwd", "https://x/y.js", "tidegate:native", ""] {
+        for written in [
+            "auth:",
+            ":2",
+            "auth:2:3",
+            "auth:a/b",
+            "auth:2 3",
+            "node:fs",
+            "npm:left-pad",
+            "data:x",
+            "dgate:x",
+            "dgate/nope",
+            "../up",
+            "/etc/passwd",
+            "https://x/y.js",
+            "tidegate:native",
+            "",
+        ] {
             assert!(matches!(target(written), Target::Refused(_)), "{written}");
         }
     }

@@ -67,7 +67,7 @@ fn without_a_service_a_handler_answers() {
 }
 
 #[test]
-fn modules_import_each_other_and_the_first_is_the_entry() {
+fn modules_import_each_other_and_a_library_does_not_run() {
     let stage = Stage::new();
     stage.node.module(
         "words",
@@ -98,13 +98,6 @@ fn modules_import_each_other_and_the_first_is_the_entry() {
     let refused = stage.node.admin("PUT", "/api/v1/module", &broken);
     assert_eq!(refused.status(), 400, "{refused:?}");
     assert_eq!(stage.get("/several").json()["fields"]["x-greeting"], "bye3");
-    // One module on two routes, and a route of which only the second module has a handler: the first is the entry.
-    stage.node.module("empty", "export const nothing = 1;");
-    stage
-        .node
-        .module("answers", "export const requestHandler = (ctx: any) => ctx.response().send('second');");
-    stage.route("second", &["empty", "answers"], None);
-    assert_eq!(stage.get("/second").status(), 501);
 }
 
 #[test]

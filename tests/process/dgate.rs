@@ -39,7 +39,7 @@ proxy:
   init_resources:
     namespaces:
       - name: "admin"
-        tags: ["#namespace"]
+        tags: ["#dev", "namespace"]
     services:
       - name: "svc"
         namespace: "admin"

@@ -4,6 +4,9 @@
 use crate::field::{Field, FieldType::*, Kind};
 
 const NAME: Field = Field::new("name", Text, "unique within its namespace", "name=api").required();
+const VERSIONED: Field =
+    Field::new("name", Text, "unique within its namespace; NAME:VERSION is a version", "name=auth:2")
+        .required();
 const NAMESPACE: Field =
     Field::new("namespace", Text, "the namespace it lives in", "namespace=shop").default("default");
 const TAGS: Field = Field::new("tags", List, "free labels", "tags=team-a,beta");
@@ -72,7 +75,12 @@ pub(crate) static KINDS: &[Kind] = &[
             )
             .default("false"),
             Field::new("service", Text, "service to send requests to", "service=api"),
-            Field::new("modules", List, "modules by name; the first is the entry", "modules=auth"),
+            Field::new(
+                "modules",
+                List,
+                "modules in the order in which they run: NAME[:VERSION][@SHARE%][;by=…][;when=…]",
+                "modules=auth:2@10%,auth,api",
+            ),
             Field::new("maxBodyBytes", Integer, "largest request body in bytes", "maxBodyBytes=1048576"),
             Field::new(
                 "allowEncodedSlash",
@@ -91,7 +99,7 @@ pub(crate) static KINDS: &[Kind] = &[
         alias: "mod",
         doc: "Modules: TypeScript or JavaScript that runs for a route",
         fields: &[
-            NAME,
+            VERSIONED,
             NAMESPACE,
             Field::new("payload", File, "the source, in base64", "payload@=auth.ts").required(),
             Field::new(

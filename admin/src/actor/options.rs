@@ -46,7 +46,7 @@ pub struct Options {
     pub default_namespace: bool,
     /// Name of this node, for people.
     pub node_id: String,
-    /// Tags of this node, for people.
+    /// Tags of this node, `name` or `name:data`: what resources choose nodes by.
     pub tags: Vec<String>,
     /// Least loud console line of modules that is written.
     pub console_level: EventLevel,

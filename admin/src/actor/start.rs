@@ -18,7 +18,7 @@ use crate::invalid::Invalid;
 use crate::module_log::ModuleLogs;
 use crate::raft::{Cluster, ClusterConfig, NodeState};
 use crate::resolver::{self, Pace, Resolver};
-use crate::resource::ResourceRules;
+use crate::resource::{NodeTags, ResourceRules};
 use crate::store::Store;
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc as std_mpsc};
@@ -123,6 +123,7 @@ impl Plane {
                 module_limits: options.module_limits,
                 max_body_bytes: options.max_body_bytes,
                 default_namespace: options.default_namespace,
+                tags: NodeTags::new(options.tags),
             },
             metrics: Arc::clone(&metrics),
             module_logs: module_logs.clone(),

@@ -78,7 +78,8 @@ impl Domains {
 
     fn fallback<'a>(&self, names: &'a [Arc<str>], default: Option<&'a str>) -> Option<&'a str> {
         // Where `default` is switched off it takes nothing by itself, although it may still be stored.
-        if self.entries.is_empty()
+        let is_here = |namespace: &String| names.binary_search_by(|name| (**name).cmp(namespace)).is_ok();
+        if !self.entries.keys().any(|(namespace, _)| is_here(namespace))
             && let [only] = names
             && (default.is_some() || **only != *DEFAULT_NAMESPACE)
         {

@@ -3,10 +3,12 @@
 
 mod domains;
 mod endpoint;
+mod pipeline;
 mod problems;
 mod route;
 mod script;
 mod service;
+mod shelf;
 mod slots;
 mod tenant;
 
@@ -17,9 +19,10 @@ pub(crate) use endpoint::Addresses;
 pub(crate) use problems::Problem;
 
 use crate::change::{Key, Kind};
-use crate::resource::{DEFAULT_NAMESPACE, Namespace};
+use crate::resource::{DEFAULT_NAMESPACE, Namespace, NodeTags};
 use domains::Domains;
 use problems::Problems;
+use serde::Deserialize;
 use slots::AllSlots;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -37,6 +40,15 @@ pub(crate) struct Defaults {
     pub(crate) max_body_bytes: u64,
     /// There is a namespace `default`, written or not.
     pub(crate) default_namespace: bool,
+    /// Tags of this node, which choose the resources that it runs.
+    pub(crate) tags: NodeTags,
+}
+
+/// The part of a stored resource that chooses nodes.
+#[derive(Deserialize)]
+struct Labels {
+    #[serde(default)]
+    tags: Vec<String>,
 }
 
 /// Turns resources into snapshots and remembers them.
@@ -85,15 +97,44 @@ impl Compiler {
 
     /// Takes a resource over as it is stored; what is stored already changes nothing.
     pub(crate) fn put(&mut self, key: &Key, text: &str) {
+        if !Self::wants(key.kind) {
+            return;
+        }
+        if !self.chooses(text) {
+            self.put_elsewhere(key);
+            return;
+        }
         match key.kind {
             Kind::Domain => self.domains.put(&key.namespace, &key.name, text),
-            kind if Self::wants(kind) => self
+            kind => self
                 .tenants
                 .entry(key.namespace.clone())
                 .or_insert_with(|| Tenant::new(&key.namespace))
                 .put(kind, &key.name, text, &mut self.slots),
-            _ => {}
         }
+    }
+
+    /// Whether a resource's tags choose this node. What cannot be read is told where it is used.
+    fn chooses(&self, text: &str) -> bool {
+        serde_json::from_str(text).map_or(true, |Labels { tags }| self.defaults.tags.choose(&tags))
+    }
+
+    /// Forgets a resource that other nodes run, and remembers that it is there.
+    fn put_elsewhere(&mut self, key: &Key) {
+        self.problems.note(key.kind, &key.namespace, &key.name, None);
+        match key.kind {
+            Kind::Domain => self.domains.remove(&key.namespace, &key.name),
+            kind => self
+                .tenants
+                .entry(key.namespace.clone())
+                .or_insert_with(|| Tenant::new(&key.namespace))
+                .put_elsewhere(kind, &key.name, &mut self.slots),
+        }
+    }
+
+    /// The namespaces that run here, as far as their tags say.
+    fn here(&self) -> impl Iterator<Item = &Tenant> {
+        self.tenants.values().filter(|tenant| !tenant.is_elsewhere())
     }
 
     /// Forgets a resource that is no longer stored.
@@ -127,13 +168,15 @@ impl Compiler {
 
     /// The host names that services want resolved.
     pub(crate) fn hosts(&self) -> BTreeSet<String> {
-        self.tenants.values().flat_map(Tenant::hosts).map(str::to_owned).collect()
+        self.here().flat_map(Tenant::hosts).map(str::to_owned).collect()
     }
 
     /// The keys of all routes and of all scripts, `namespace/name`.
     pub(crate) fn keys(&self) -> (HashSet<&str>, HashSet<&str>) {
-        let tenants = || self.tenants.values();
-        (tenants().flat_map(Tenant::route_keys).collect(), tenants().flat_map(Tenant::script_keys).collect())
+        (
+            self.here().flat_map(Tenant::route_keys).collect(),
+            self.here().flat_map(Tenant::script_keys).collect(),
+        )
     }
 
     /// Whether there is a module or a script of this key, `namespace/name`, run by a route or not.
@@ -145,7 +188,7 @@ impl Compiler {
 
     /// The scripts that routes run.
     pub(crate) fn scripts(&self) -> Vec<Arc<Script>> {
-        self.tenants.values().flat_map(Tenant::built_scripts).cloned().collect()
+        self.here().flat_map(Tenant::built_scripts).cloned().collect()
     }
 
     /// What is stored and cannot be used, as of the last pass.
@@ -164,6 +207,10 @@ impl Compiler {
         let mut changed = self.drop_gone();
         let (mut names, mut namespaces) = (Vec::new(), Vec::new());
         for (name, tenant) in &mut self.tenants {
+            if tenant.is_elsewhere() {
+                self.problems.forget(name);
+                continue;
+            }
             let implicit = name == DEFAULT_NAMESPACE && self.defaults.default_namespace;
             if !implicit && !tenant.is_written() {
                 let why = "there are resources of a namespace that does not exist".to_owned();

@@ -38,6 +38,11 @@ impl Problems {
         }
     }
 
+    /// Forgets what was wrong in a namespace that does not run here.
+    pub(super) fn forget(&mut self, namespace: &str) {
+        self.found.retain(|(kind, of, _), _| *kind == Kind::Domain || of != namespace);
+    }
+
     /// All of them, ordered by kind and key.
     pub(super) fn list(&self) -> Vec<Problem> {
         self.found

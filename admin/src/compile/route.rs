@@ -1,9 +1,10 @@
-//! A stored route and what was built from it. It is built again when it was written or when its service or script is a
+//! A stored route and what was built from it. It is built again when it was written or when its service or a script is a
 //! new one, and keeps its key and slot through all of that.
 
-use crate::resource;
+use super::pipeline;
+use crate::resource::{self, Selection};
 use std::sync::Arc;
-use tidegate_snapshot::{MethodSet, PathPattern, Pipeline, Route, Script, Service, Stage, Variant};
+use tidegate_snapshot::{MethodSet, PathPattern, Pipeline, Route, Service};
 
 /// A route of a namespace.
 pub(super) struct RouteEntry {
@@ -21,6 +22,8 @@ pub(super) struct Meaning {
     pub(super) written: resource::Route,
     pub(super) patterns: Vec<PathPattern>,
     pub(super) methods: MethodSet,
+    /// Its modules, or which entry cannot be read.
+    pub(super) list: Result<Vec<Selection>, String>,
 }
 
 impl Meaning {
@@ -37,12 +40,8 @@ impl Meaning {
         } else {
             written.methods.iter().map(String::as_str).collect()
         };
-        Ok(Self { written, patterns, methods })
-    }
-
-    /// The entry module.
-    pub(super) fn entry(&self) -> Option<&str> {
-        self.written.modules.first().map(String::as_str)
+        let list = written.modules.iter().map(|entry| entry.parse()).collect();
+        Ok(Self { written, patterns, methods, list })
     }
 }
 
@@ -54,6 +53,11 @@ fn same<T>(a: Option<&Arc<T>>, b: Option<&Arc<T>>) -> bool {
 }
 
 impl RouteEntry {
+    /// Its modules, if it can be read.
+    pub(super) fn list(&self) -> Option<&[Selection]> {
+        self.meaning.as_ref().ok()?.list.as_deref().ok()
+    }
+
     /// Brings `built` up to date; answers whether it changed. A route that lacks something it names is built without
     /// either, so that it answers 501: its requests must not go to a broader route, past the module that guards it.
     pub(super) fn build(
@@ -61,7 +65,7 @@ impl RouteEntry {
         namespace: &Arc<str>,
         max_body_bytes: u64,
         service: Option<&Arc<Service>>,
-        script: Option<&Arc<Script>>,
+        pipeline: Option<Pipeline>,
     ) -> bool {
         let Ok(meaning) = &self.meaning else {
             return self.built.take().is_some();
@@ -69,7 +73,10 @@ impl RouteEntry {
         if let Some(built) = &self.built
             && Arc::ptr_eq(&built.description, &self.text)
             && same(built.service.as_ref(), service)
-            && same(built.pipeline.as_ref().map(|p| &p.stages[0].variants[0].script), script)
+            && match (&built.pipeline, &pipeline) {
+                (Some(built), Some(now)) => pipeline::same(built, now),
+                (built, now) => built.is_none() && now.is_none(),
+            }
         {
             return false;
         }
@@ -84,11 +91,7 @@ impl RouteEntry {
             strip_path: written.strip_path,
             allow_encoded_slash: written.allow_encoded_slash,
             service: service.cloned(),
-            pipeline: script.map(|script| {
-                let variants =
-                    Box::new([Variant { script: script.clone(), when: Box::default(), share: None }]);
-                Arc::new(Pipeline { stages: Box::new([Stage { variants }]), functions: script.functions })
-            }),
+            pipeline: pipeline.map(Arc::new),
             max_body_bytes: written.max_body_bytes.unwrap_or(max_body_bytes),
         }));
         true

@@ -1,9 +1,10 @@
 //! Modules and the graphs that routes run. A module is compiled when a route needs it and only when its source or
-//! language changed; a graph is a new script only when one of its modules is a new compilation.
+//! language changed; a graph is a new script only when one of its modules is a new compilation, or its permissions or
+//! limits are others.
 
 use super::slots::Slots;
 use crate::resource::{self, Budget, ModuleType};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tidegate_js::{Function, Grants, Language};
 use tidegate_snapshot::{ModuleCode, ModuleLimits, Script, ScriptFunctions};
@@ -25,6 +26,7 @@ struct Powers {
     permissions: Arc<[Box<str>]>,
     grants: Grants,
     budget: Budget,
+    canaries: Vec<(u32, String)>,
 }
 
 impl Powers {
@@ -35,6 +37,7 @@ impl Powers {
             permissions: module.permissions().into(),
             grants: module.grants().map_err(wrong)?,
             budget: module.limits.clone().unwrap_or_default(),
+            canaries: module.canaries(),
         })
     }
 }
@@ -65,6 +68,11 @@ impl ModuleEntry {
     /// Whether this is the stored text.
     pub(super) fn is(&self, text: &str) -> bool {
         *self.text == *text
+    }
+
+    /// The modules that take a part of its calls: parts per million, and which.
+    pub(super) fn canaries(&self) -> &[(u32, String)] {
+        self.powers.as_ref().map_or(&[], |powers| &powers.canaries)
     }
 
     fn compile(&mut self, name: &str) -> Result<Arc<Compilation>, String> {
@@ -121,7 +129,7 @@ impl ScriptEntry {
         defaults: ModuleLimits,
     ) {
         let found = closure(entry, modules).and_then(|graph| Ok((graph, powers(entry, modules)?)));
-        let (graph, Powers { permissions, grants, budget }) = match found {
+        let (graph, Powers { permissions, grants, budget, .. }) = match found {
             Ok(found) => found,
             Err(why) => {
                 (self.graph, self.built) = (Vec::new(), Err(why));
@@ -170,6 +178,20 @@ impl ScriptEntry {
         }));
         self.graph = graph;
     }
+}
+
+/// The names of all that an entry imports, directly or not. What cannot be compiled imports nothing.
+pub(super) fn imported(entry: &str, modules: &mut BTreeMap<String, ModuleEntry>) -> BTreeSet<String> {
+    let (mut found, mut next) = (BTreeSet::new(), vec![entry.to_owned()]);
+    while let Some(name) = next.pop() {
+        let Some(Ok(compiled)) = modules.get_mut(&name).map(|module| module.compile(&name)) else { continue };
+        for import in &compiled.imports {
+            if found.len() <= MAX_GRAPH && found.insert(import.clone()) {
+                next.push(import.clone());
+            }
+        }
+    }
+    found
 }
 
 /// What the entry may reach and use.

@@ -3,15 +3,17 @@
 
 use super::Defaults;
 use super::endpoint::Addresses;
+use super::pipeline;
 use super::problems::Problems;
 use super::route::{self, RouteEntry};
-use super::script::{ModuleEntry, ScriptEntry};
+use super::script::{ModuleEntry, ScriptEntry, imported};
 use super::service::{self, ServiceEntry};
+use super::shelf::{Shelf, listed};
 use super::slots::AllSlots;
 use crate::change::Kind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tidegate_snapshot::{Namespace, PathTree, Route, Script, Service};
+use tidegate_snapshot::{Namespace, PathTree, Pipeline, Route, Script, Service};
 
 /// A namespace with all that is in it.
 pub(super) struct Tenant {
@@ -22,6 +24,10 @@ pub(super) struct Tenant {
     modules: BTreeMap<String, ModuleEntry>,
     scripts: BTreeMap<String, ScriptEntry>,
     routes: BTreeMap<String, RouteEntry>,
+    /// What each module of a list with several imports, directly or not, as of the last pass.
+    imports: BTreeMap<String, BTreeSet<String>>,
+    /// Resources whose tags choose other nodes.
+    elsewhere: BTreeSet<(Kind, String)>,
     /// Something in it was written since it was built.
     dirty: bool,
     /// Routes are to be put into a new tree whatever they are.
@@ -38,6 +44,8 @@ impl Tenant {
             modules: BTreeMap::new(),
             scripts: BTreeMap::new(),
             routes: BTreeMap::new(),
+            imports: BTreeMap::new(),
+            elsewhere: BTreeSet::new(),
             dirty: true,
             regrow: true,
             built: None,
@@ -50,6 +58,21 @@ impl Tenant {
             && self.services.is_empty()
             && self.modules.is_empty()
             && self.routes.is_empty()
+            && self.elsewhere.is_empty()
+    }
+
+    /// Whether the namespace's own tags choose other nodes: nothing of it runs here.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.elsewhere.contains(&(Kind::Namespace, self.name.to_string()))
+    }
+
+    /// Takes note of a stored resource whose tags choose other nodes.
+    pub(super) fn put_elsewhere(&mut self, kind: Kind, name: &str, slots: &mut AllSlots) {
+        if !self.elsewhere.contains(&(kind, name.to_owned())) {
+            self.remove(kind, name, slots);
+            self.elsewhere.insert((kind, name.to_owned()));
+            self.dirty = true;
+        }
     }
 
     /// Whether the namespace itself was written.
@@ -63,6 +86,7 @@ impl Tenant {
 
     /// Takes a stored resource over; the same text changes nothing.
     pub(super) fn put(&mut self, kind: Kind, name: &str, text: &str, slots: &mut AllSlots) {
+        self.dirty |= self.elsewhere.remove(&(kind, name.to_owned()));
         match kind {
             Kind::Namespace => {
                 if self.written.as_deref() == Some(text) {
@@ -117,6 +141,7 @@ impl Tenant {
 
     /// Forgets a resource that is gone.
     pub(super) fn remove(&mut self, kind: Kind, name: &str, slots: &mut AllSlots) {
+        self.dirty |= self.elsewhere.remove(&(kind, name.to_owned()));
         let known = match kind {
             Kind::Namespace => {
                 self.regrow = true;
@@ -150,6 +175,7 @@ impl Tenant {
         own.chain(of(Kind::Service, &self.services))
             .chain(of(Kind::Module, &self.modules))
             .chain(of(Kind::Route, &self.routes))
+            .chain(self.elsewhere.iter().map(|(kind, name)| (*kind, name.as_str())))
     }
 
     /// Keys of its routes.
@@ -164,7 +190,9 @@ impl Tenant {
 
     /// Whether it has a module of this name or a script of this key.
     pub(super) fn has_module(&self, key: &str, name: &str) -> bool {
-        self.modules.contains_key(name) || self.script_keys().any(|known| known == key)
+        self.modules.contains_key(name)
+            || self.elsewhere.contains(&(Kind::Module, name.to_owned()))
+            || self.script_keys().any(|known| known == key)
     }
 
     /// Its scripts that can be run.
@@ -213,8 +241,18 @@ impl Tenant {
     }
 
     fn build_scripts(&mut self, defaults: &Defaults, slots: &mut AllSlots, problems: &mut Problems) {
-        let meanings = self.routes.values().filter_map(|entry| entry.meaning.as_ref().ok());
-        let wanted: BTreeSet<String> = meanings.filter_map(|m| m.entry().map(str::to_owned)).collect();
+        let mut wanted = BTreeSet::new();
+        let mut imports = BTreeMap::new();
+        for list in self.routes.values().filter_map(RouteEntry::list) {
+            for one in list.iter().filter(|_| list.len() > 1) {
+                let module = one.module();
+                if !imports.contains_key(&module) {
+                    imports.insert(module.clone(), imported(&module, &mut self.modules));
+                }
+            }
+            wanted.extend(listed(list, &self.modules, &imports));
+        }
+        self.imports = imports;
         for gone in self.scripts.extract_if(.., |entry, _| !wanted.contains(entry)) {
             problems.note(Kind::Module, &self.name, &gone.0, None);
             gone.1.release(&mut slots.scripts);
@@ -232,15 +270,23 @@ impl Tenant {
 
     fn build_routes(&mut self, defaults: &Defaults, problems: &mut Problems) -> bool {
         let mut changed = false;
+        let shelf = Shelf {
+            modules: &self.modules,
+            scripts: &self.scripts,
+            imports: &self.imports,
+            elsewhere: &self.elsewhere,
+        };
         for (name, entry) in &mut self.routes {
             let why = match &entry.meaning {
                 Err(why) => Err(why.clone()),
-                Ok(meaning) => parts(meaning, &self.services, &self.scripts),
+                Ok(meaning) => parts(&self.name, meaning, &self.services, &shelf),
             };
-            let (service, script) =
-                why.as_ref().map_or((None, None), |(service, script)| (*service, *script));
-            changed |= entry.build(&self.name, defaults.max_body_bytes, service, script);
-            problems.note(Kind::Route, &self.name, name, why.err().as_ref());
+            let (parts, why) = match why {
+                Ok(parts) => (parts, None),
+                Err(why) => ((None, None), Some(why)),
+            };
+            changed |= entry.build(&self.name, defaults.max_body_bytes, parts.0, parts.1);
+            problems.note(Kind::Route, &self.name, name, why.as_ref());
         }
         changed
     }
@@ -259,31 +305,30 @@ impl Tenant {
     }
 }
 
-type Parts<'a> = (Option<&'a Arc<Service>>, Option<&'a Arc<Script>>);
+type Parts<'a> = (Option<&'a Arc<Service>>, Option<Pipeline>);
 
-/// The service and the script that a route names.
+/// The service and the modules that a route names.
 fn parts<'a>(
+    namespace: &str,
     meaning: &route::Meaning,
     services: &'a BTreeMap<String, ServiceEntry>,
-    scripts: &'a BTreeMap<String, ScriptEntry>,
+    shelf: &Shelf<'_>,
 ) -> Result<Parts<'a>, String> {
     let service = match &meaning.written.service {
         None => None,
+        Some(name) if shelf.elsewhere.contains(&(Kind::Service, name.clone())) => {
+            return Err(format!("service '{name}' is not on this node: its tags choose others"));
+        }
         Some(name) => {
             let entry = services.get(name).ok_or_else(|| format!("there is no service '{name}'"))?;
             Some(entry.built.as_ref().ok_or_else(|| format!("service '{name}' cannot be used"))?)
         }
     };
-    let script = match meaning.entry() {
-        None => None,
-        Some(name) => {
-            let built = scripts.get(name).map(|entry| &entry.built);
-            match built {
-                Some(Ok(script)) => Some(script),
-                Some(Err(why)) => return Err(why.clone()),
-                None => return Err(format!("there is no module '{name}'")),
-            }
-        }
-    };
-    Ok((service, script))
+    let list = meaning.list.as_ref().map_err(String::clone)?;
+    let stages = pipeline::plan(list, shelf)?;
+    let pipeline = pipeline::build(namespace, &stages, |module| match shelf.scripts.get(module) {
+        Some(entry) => entry.built.as_ref().map_err(String::clone),
+        None => Err(format!("there is no module '{module}'")),
+    })?;
+    Ok((service, pipeline))
 }

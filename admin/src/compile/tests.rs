@@ -32,6 +32,7 @@ fn defaults(default_namespace: bool) -> Defaults {
         module_limits: ModuleLimits::default(),
         max_body_bytes: 1_000,
         default_namespace,
+        tags: NodeTags::new(["edge".to_owned(), "region:eu".to_owned()]),
     }
 }
 
@@ -257,7 +258,136 @@ fn graphs_are_closed_and_shared() {
     bench.put("module default/leaf", json!({"payloadRaw": "export const y = 2", "tags": ["t"]}));
     assert!(bench.try_build().is_none(), "a tag is no code");
     bench.remove("route default/c");
+    assert_eq!(bench.build().script_slots, 2, "a runs it still");
+    bench.scripted("default/a", "/a", &["entry"]);
     assert_eq!(bench.build().script_slots, if c.slot > now.slot { 1 } else { 2 });
+}
+
+/// The pipeline of a path as `module[ppm]`, stages separated by `|`.
+fn pipeline(snapshot: &Snapshot, path: &str) -> String {
+    let route = route(snapshot, "h", path);
+    let Some(pipeline) = &route.pipeline else { return "none".into() };
+    let stage = |stage: &tidegate_snapshot::Stage| {
+        let variant = |variant: &tidegate_snapshot::Variant| {
+            let name = variant.script.key.strip_prefix("default/").expect("the namespace").to_owned();
+            let share = variant.share.as_ref().map(|share| format!("[{}]", share.parts_per_million));
+            let when = if variant.when.is_empty() { "" } else { "?" };
+            name + &share.unwrap_or_default() + when
+        };
+        stage.variants.iter().map(variant).collect::<Vec<_>>().join(" ")
+    };
+    pipeline.stages.iter().map(stage).collect::<Vec<_>>().join(" | ")
+}
+
+#[test]
+fn lists_become_stages() {
+    let mut bench = Bench::new(true);
+    bench.module("default/lib", "export const n = 1; export function requestHandler() {}");
+    bench.module("default/auth", "export function requestModifier() {}");
+    bench.module("default/auth:2", "import {n} from './lib'; export function requestModifier() { n }");
+    bench.module("default/auth:3", "export function responseModifier() {}");
+    bench.module("default/main", "import './auth:2'; export function requestHandler() {}");
+    for (path, list, expected) in [
+        ("/a", &["auth", "main"][..], "auth | main"),
+        ("/b", &["auth:2@10%;by=cookie:uid", "auth", "main"], "auth:2[100000] auth | main"),
+        ("/c", &["auth", "main", "auth:3;when=query:x"], "auth:3? auth | main"),
+        ("/d", &["main", "auth:2", "lib"], "main"),
+        ("/e", &["auth:2", "lib", "main"], "auth:2 | main"),
+    ] {
+        bench.scripted(&format!("default/{}", &path[1..]), path, list);
+        let snapshot = bench.build();
+        assert_eq!(bench.compiler.problems(), []);
+        assert_eq!(pipeline(&snapshot, path), expected, "{list:?}");
+    }
+    let before = bench.compiler.last.clone().expect("a snapshot");
+    assert_eq!(before.script_slots, 4, "libraries want no script");
+    let (a, b) = (route(&before, "h", "/a"), route(&before, "h", "/b"));
+    let (a, b) = (a.pipeline.as_ref().expect("modules"), b.pipeline.as_ref().expect("modules"));
+    assert!(a.functions.request_modifier && a.functions.request_handler && !a.functions.error_handler);
+    assert!(Arc::ptr_eq(&a.stages[0].variants[0].script, &b.stages[0].variants[1].script), "one script");
+    // A canary is a matter of the module, and every route that runs it follows.
+    let source = "export function requestModifier() {}";
+    bench.put(
+        "module default/auth",
+        json!({"payloadRaw": source, "tags": ["canary@1%:auth:2", "canary@1%:gone"]}),
+    );
+    let now = bench.build();
+    assert_eq!(pipeline(&now, "/a"), "auth:2[10000] auth | main");
+    assert_eq!(pipeline(&now, "/b"), "auth:2[100000] auth:2[11112] auth | main");
+    assert_eq!(pipeline(&now, "/c"), "auth:3? auth:2[10000] auth | main");
+    assert!(Arc::ptr_eq(&route(&before, "h", "/d"), &route(&now, "h", "/d")), "d does not run it");
+    bench.module("default/auth", source);
+    assert_eq!(pipeline(&bench.build(), "/a"), "auth | main");
+}
+
+#[test]
+fn tags_choose_what_this_node_runs() {
+    let mut bench = Bench::new(true);
+    bench.service("default/s");
+    bench.put("service default/far", json!({"urls": ["http://far.example"], "tags": ["#region:us"]}));
+    let handler = "export function requestHandler() {}";
+    bench.put("module default/m", json!({"payloadRaw": handler, "tags": ["#edge"]}));
+    bench.put("module default/m:us", json!({"payloadRaw": handler, "tags": ["#region:us"]}));
+    let route_of = |tags: &[&str], more: Value| {
+        let mut value = json!({"methods": ["*"], "tags": tags});
+        more.as_object().expect("fields").iter().for_each(|(name, field)| value[name] = field.clone());
+        value
+    };
+    bench.put(
+        "route default/here",
+        route_of(&["#region:eu", "plain"], json!({"paths": ["/here"], "service": "s"})),
+    );
+    bench.put("route default/away", route_of(&["!region:eu"], json!({"paths": ["/away"], "service": "s"})));
+    bench.put("route default/lost", route_of(&[], json!({"paths": ["/lost"], "service": "far"})));
+    bench.put("route default/quiet", route_of(&["#core"], json!({"paths": ["/quiet"], "service": "far"})));
+    bench
+        .put("route default/both", route_of(&[], json!({"paths": ["/both"], "modules": ["m:us@100%", "m"]})));
+    bench.put("route default/only", route_of(&[], json!({"paths": ["/only"], "modules": ["m:us"]})));
+    bench.put("namespace a", json!({"tags": ["?region:us,asia"]}));
+    bench.put("domain a/d", json!({"patterns": ["*"]}));
+    bench.route("a/x", "/x", "s");
+    let snapshot = bench.build();
+    assert_eq!(snapshot.namespaces.len(), 1, "namespace a is elsewhere, with all that is in it");
+    assert!(find(&snapshot, "h", "/here").is_some_and(|route| route.service.is_some()));
+    assert!(find(&snapshot, "h", "/away").is_none() && find(&snapshot, "h", "/quiet").is_none());
+    assert_eq!(pipeline(&snapshot, "/both"), "m", "a version that is not here is left out");
+    // What lacks a part is no way to a broader route.
+    for path in ["/lost", "/only"] {
+        let route = route(&snapshot, "h", path);
+        assert!(route.service.is_none() && route.pipeline.is_none(), "{path}");
+    }
+    let problems: Vec<String> =
+        bench.compiler.problems().iter().map(|p| format!("{} {}", p.key, p.why)).collect();
+    assert_eq!(
+        problems,
+        [
+            "default/lost service 'far' is not on this node: its tags choose others",
+            "default/only module 'm:us' is not on this node: its tags choose others",
+        ]
+    );
+    assert!(bench.compiler.hosts().is_empty(), "names are resolved for what runs here");
+    // Tags that change bring resources here and take them away.
+    bench.put("namespace a", json!({"tags": ["?region:us,eu"]}));
+    bench.service("a/s");
+    bench.put("service default/far", json!({"urls": ["http://far.example"]}));
+    bench.put("module default/m", json!({"payloadRaw": handler, "tags": ["!edge"]}));
+    bench.put("module default/m:us", json!({"payloadRaw": handler}));
+    let now = bench.build();
+    assert_eq!(now.namespaces.len(), 2);
+    assert!(now.namespace_for("h").is_some_and(|namespace| &*namespace.name == "a"));
+    assert_eq!(bench.compiler.problems(), []);
+    assert_eq!(bench.compiler.hosts(), BTreeSet::from(["far.example".to_owned()]));
+    let all: Vec<(Key, String)> = [
+        text("namespace default", json!({"tags": ["#core"]})),
+        text("route default/here", json!({"paths": ["/here"], "methods": ["*"], "service": "gone"})),
+    ]
+    .into();
+    bench.compiler.reset(&all);
+    let none = bench.build();
+    assert!(none.namespaces.is_empty() && none.namespace_for("h").is_none());
+    assert_eq!(bench.compiler.problems(), []);
+    bench.remove("namespace default");
+    assert_eq!(bench.build().namespaces.len(), 1, "the default namespace is there unless it is chosen away");
 }
 
 #[test]

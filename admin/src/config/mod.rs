@@ -21,6 +21,7 @@ pub(crate) use init::dot;
 pub use init::{InitResource, InitResources};
 
 use crate::invalid::Invalid;
+use crate::resource::check_node_tag;
 use expand::Expander;
 use section::{Findings, Section, scalar};
 use serde_json::Value;
@@ -101,6 +102,11 @@ fn whole(mut top: Section<'_>, dir: &Path) -> FileConfig {
     file.debug = top.flag("debug").unwrap_or_default();
     file.node_id = top.text("node_id").unwrap_or_default();
     file.tags = top.texts("tags");
+    for (index, tag) in file.tags.iter().enumerate() {
+        if let Err(why) = check_node_tag(tag) {
+            top.fault(&format!("tags[{index}]"), why);
+        }
+    }
     file.disable_metrics = top.flag("disable_metrics").unwrap_or_default();
     file.disable_default_namespace = top.flag("disable_default_namespace").unwrap_or_default();
     if let Some(section) = top.section("storage") {

@@ -184,6 +184,7 @@ fn faults_say_where_and_what() {
         ("log_level: loud", "log_level", "is no level"),
         ("storage: {type: tape}", "storage.type", "file or memory"),
         ("tags: {a: 1}", "tags", "a list of strings"),
+        ("tags: [edge, '#region:eu']", "tags[1]", "like 'edge' or 'region:eu'"),
         ("tags: ['${NOPE}']", "tags[0]", "${NOPE:-default}"),
         ("proxy: {host: $(hostname)}", "proxy.host", "--allow-config-commands"),
         ("proxy: {allowed_domains: ['/[/']}", "proxy.allowed_domains[0]", "regular expression"),

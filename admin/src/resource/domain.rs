@@ -31,7 +31,7 @@ pub struct Domain {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1_048_576))]
     pub key: Option<Hidden<String>>,
-    /// Free labels.
+    /// Labels; `#name:data`, `!name:data`, `?name:a,b` and `?*name:a,b` choose the nodes that run it.
     #[serde(default)]
     pub tags: Vec<String>,
 }

@@ -2,25 +2,26 @@
 //! milliseconds and runs top-level code in a scratch runtime, so it is called off the async threads, and never while a
 //! change is applied: two builds may disagree about a module, but not about the state.
 
-use super::{Module, ModuleType, Route};
+use super::scene::{Broken, Scene, Sight};
+use super::selection::{Selection, all as selections};
+use super::stages::{self, Known as _};
+use super::tag::{self, Tag};
+use super::{Module, ModuleType};
 use crate::change::{Key, Kind, Op};
 use crate::invalid::Invalid;
-use serde::de::{Deserialize as _, DeserializeOwned};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use tidegate_js::{Compiled, Diagnostic, Language};
 
-/// Most modules of one graph.
-const MAX_GRAPH: usize = 256;
 /// Compilations that are kept.
 const KEPT: usize = 1024;
 /// Bytes of the sources of those; what is made of a source is a few times larger.
 const KEPT_BYTES: usize = 32 << 20;
 /// Diagnostics that one answer carries.
-const TOLD: usize = 20;
+pub(super) const TOLD: usize = 20;
 
-type Compilation = Result<Arc<Compiled>, Arc<Vec<Diagnostic>>>;
+pub(super) type Compilation = Result<Arc<Compiled>, Arc<Vec<Diagnostic>>>;
 
 /// Compiles modules and remembers what it compiled.
 #[derive(Default)]
@@ -37,42 +38,6 @@ impl std::fmt::Debug for ModuleChecker {
 /// Reads the stored resources of a kind in a namespace.
 pub type Lookup<'a> = &'a dyn Fn(Kind, &str) -> Vec<(Key, Value)>;
 
-/// Modules and routes of one namespace.
-#[derive(Clone)]
-struct Scene {
-    modules: BTreeMap<String, Module>,
-    routes: BTreeMap<String, Route>,
-}
-
-impl Scene {
-    fn of(lookup: Lookup<'_>, namespace: &str) -> Self {
-        fn all<T: DeserializeOwned>(rows: Vec<(Key, Value)>) -> BTreeMap<String, T> {
-            rows.into_iter()
-                .filter_map(|(key, value)| Some((key.name, T::deserialize(value).ok()?)))
-                .collect()
-        }
-        Self { modules: all(lookup(Kind::Module, namespace)), routes: all(lookup(Kind::Route, namespace)) }
-    }
-
-    fn apply(&mut self, op: &Op) {
-        match op {
-            Op::Put { key, value } if key.kind == Kind::Module => {
-                if let Ok(module) = Module::deserialize(value) {
-                    self.modules.insert(key.name.clone(), module);
-                }
-            }
-            Op::Put { key, value } if key.kind == Kind::Route => {
-                if let Ok(route) = Route::deserialize(value) {
-                    self.routes.insert(key.name.clone(), route);
-                }
-            }
-            Op::Delete { key } if key.kind == Kind::Module => drop(self.modules.remove(&key.name)),
-            Op::Delete { key } if key.kind == Kind::Route => drop(self.routes.remove(&key.name)),
-            _ => {}
-        }
-    }
-}
-
 /// The key of an operation on a module or a route.
 fn touched(op: &Op) -> Option<&Key> {
     match op {
@@ -81,14 +46,6 @@ fn touched(op: &Op) -> Option<&Key> {
         }
         _ => None,
     }
-}
-
-/// What is wrong with the graph of an entry.
-enum Broken {
-    /// A module that it imports, directly or not, is not there.
-    Missing(String),
-    /// It does not compile or link.
-    Wrong(Vec<Diagnostic>),
 }
 
 impl ModuleChecker {
@@ -114,6 +71,7 @@ impl ModuleChecker {
     fn check_namespace(&self, before: &Scene, ops: &[&Op], faults: &mut Vec<Invalid>) {
         let mut after = before.clone();
         ops.iter().for_each(|op| after.apply(op));
+        let (before, after) = (Sight::new(self, before), Sight::new(self, &after));
         let changed = |kind: Kind| -> BTreeSet<&str> {
             ops.iter()
                 .filter_map(|op| touched(op))
@@ -123,47 +81,52 @@ impl ModuleChecker {
         };
         let (modules, routes) = (changed(Kind::Module), changed(Kind::Route));
         for name in &modules {
-            if let Some(Err(found)) = after.modules.get(*name).map(|module| self.compile(name, module)) {
+            if let Some(Err(found)) = after.scene.modules.get(*name).map(|module| self.compile(name, module))
+            {
                 faults.extend(found.iter().take(TOLD).map(|one| Invalid::new("payload", one.to_string())));
             }
         }
+        self.check_canaries(after.scene, &modules, faults);
         if !faults.is_empty() {
             return;
         }
-        self.check_routes(before, &after, &modules, &routes, faults);
+        self.check_routes(&before, &after, &modules, &routes, faults);
         if faults.is_empty() {
-            self.check_importers(before, &after, &modules, faults);
+            self.check_importers(&before, &after, &modules, faults);
         }
     }
 
     fn check_routes(
         &self,
-        before: &Scene,
-        after: &Scene,
+        before: &Sight<'_>,
+        after: &Sight<'_>,
         modules: &BTreeSet<&str>,
         routes: &BTreeSet<&str>,
         faults: &mut Vec<Invalid>,
     ) {
+        // Many routes may run the same modules: what is wrong with those is told once.
         let mut seen = BTreeSet::new();
-        for (name, route) in &after.routes {
-            let Some(entry) = route.modules.first() else { continue };
+        for (name, route) in &after.scene.routes {
             let own = routes.contains(name.as_str());
-            if !after.modules.contains_key(entry) {
-                // That a route names a module which is not there is for the rules to say.
+            let list = selections(&route.modules);
+            let touches =
+                |one: &Selection| before.runs(&one.module()).iter().any(|m| modules.contains(m.as_str()));
+            if !own && !list.iter().any(touches) {
                 continue;
             }
-            let affected =
-                own || self.reach(before, entry).iter().any(|module| modules.contains(module.as_str()));
-            if !affected || !seen.insert((entry, own)) {
+            let found = pipeline(after, &list);
+            let earlier =
+                || before.scene.routes.get(name).map(|route| pipeline(before, &selections(&route.modules)));
+            if found.is_empty() || (!own && earlier().is_some_and(|earlier| !earlier.is_empty())) {
                 continue;
             }
-            match self.graph(after, entry) {
-                Ok(()) => {}
-                Err(_) if !own && self.graph(before, entry).is_err() => {}
-                Err(broken) => {
-                    let at = if own { "modules[0]" } else { "payload" };
-                    let who = if own { String::new() } else { format!("route '{name}' would break: ") };
-                    tell(at, &who, broken, faults);
+            for (index, why) in found {
+                let (at, who) = match own {
+                    true => (format!("modules[{index}]"), String::new()),
+                    false => ("payload".into(), format!("route '{name}' would break: ")),
+                };
+                if own || seen.insert(why.clone()) {
+                    faults.push(Invalid::new(at, format!("{who}{why}")));
                 }
             }
         }
@@ -171,28 +134,42 @@ impl ModuleChecker {
 
     fn check_importers(
         &self,
-        before: &Scene,
-        after: &Scene,
+        before: &Sight<'_>,
+        after: &Sight<'_>,
         modules: &BTreeSet<&str>,
         faults: &mut Vec<Invalid>,
     ) {
-        for name in after.modules.keys() {
+        for name in after.scene.modules.keys() {
             let own = modules.contains(name.as_str());
-            if !own && !self.reach(after, name).iter().any(|module| modules.contains(module.as_str())) {
+            if !own && !after.reach(name).iter().any(|module| modules.contains(module.as_str())) {
                 continue;
             }
-            match self.graph(after, name) {
-                Ok(()) | Err(Broken::Missing(_)) => {}
-                Err(_) if !own && self.graph(before, name).is_err() => {}
+            match &*after.graph(name) {
+                Ok(_) | Err(Broken::Missing(_)) => {}
+                Err(_) if !own && before.graph(name).is_err() => {}
                 Err(broken) => {
                     let who = if own { String::new() } else { format!("module '{name}' would break: ") };
-                    tell("payload", &who, broken, faults);
+                    faults
+                        .extend(broken.sentences().map(|why| Invalid::new("payload", format!("{who}{why}"))));
                 }
             }
         }
     }
 
-    fn compile(&self, name: &str, module: &Module) -> Compilation {
+    /// Modules that take a part of a written module's calls must be there.
+    fn check_canaries(&self, after: &Scene, modules: &BTreeSet<&str>, faults: &mut Vec<Invalid>) {
+        let written = modules.iter().filter_map(|name| after.modules.get(*name));
+        for (index, canary) in written.flat_map(|module| module.tags.iter().enumerate()) {
+            if let Ok(Tag::Canary(_, module)) = tag::parse(canary)
+                && !after.modules.contains_key(module)
+            {
+                faults.push(Invalid::new(format!("tags[{index}]"), format!("there is no module '{module}'")));
+            }
+        }
+    }
+
+    /// Compiles a module, or finds what it was compiled to.
+    pub(super) fn compile(&self, name: &str, module: &Module) -> Compilation {
         let language = match module.module_type {
             ModuleType::Typescript => Language::TypeScript,
             ModuleType::Javascript => Language::JavaScript,
@@ -218,49 +195,23 @@ impl ModuleChecker {
         kept.insert(key, (source, compiled.clone()));
         compiled
     }
-
-    /// The modules that an entry reaches, itself first, whether they are there or not.
-    fn reach(&self, scene: &Scene, entry: &str) -> Vec<String> {
-        let (mut names, mut at) = (vec![entry.to_owned()], 0);
-        while let Some(name) = names.get(at).cloned() {
-            at += 1;
-            let Some(Ok(compiled)) = scene.modules.get(&name).map(|module| self.compile(&name, module))
-            else {
-                continue;
-            };
-            for import in &compiled.imports {
-                if !names.contains(import) && names.len() <= MAX_GRAPH {
-                    names.push(import.clone());
-                }
-            }
-        }
-        names
-    }
-
-    fn graph(&self, scene: &Scene, entry: &str) -> Result<(), Broken> {
-        let names = self.reach(scene, entry);
-        if names.len() > MAX_GRAPH {
-            return Err(Broken::Missing(format!("more than {MAX_GRAPH} modules are imported")));
-        }
-        let mut codes = Vec::with_capacity(names.len());
-        for name in &names {
-            let Some(module) = scene.modules.get(name) else {
-                return Err(Broken::Missing(format!("there is no module '{name}', which '{entry}' imports")));
-            };
-            codes.push(self.compile(name, module).map_err(|found| Broken::Wrong(found.to_vec()))?.code());
-        }
-        // What a module may reach it may reach with everything that it imports; a list that is refused is told by the
-        // module's own rules.
-        let grants = scene.modules.get(entry).and_then(|module| module.grants().ok()).unwrap_or_default();
-        tidegate_js::check_graph(&codes, &grants).map(drop).map_err(Broken::Wrong)
-    }
 }
 
-fn tell(at: &str, who: &str, broken: Broken, faults: &mut Vec<Invalid>) {
-    match broken {
-        Broken::Missing(why) => faults.push(Invalid::new(at, format!("{who}{why}"))),
-        Broken::Wrong(found) => {
-            faults.extend(found.iter().take(TOLD).map(|one| Invalid::new(at, format!("{who}{one}"))));
+/// What is wrong with the list of a route: index into it, and a sentence.
+fn pipeline(sight: &Sight<'_>, list: &[Selection]) -> Vec<(usize, String)> {
+    let mut faults = Vec::new();
+    for (index, one) in list.iter().enumerate() {
+        let module = one.module();
+        let canaries = sight.canaries(&module);
+        for module in std::iter::once(&module).chain(&canaries) {
+            if !sight.scene.modules.contains_key(module) {
+                // That a module is named which is not there is for the rules to say.
+                return Vec::new();
+            }
+            if let Err(broken) = &*sight.graph(module) {
+                faults.extend(broken.sentences().map(|why| (index, why)));
+            }
         }
     }
+    if faults.is_empty() { stages::faults(list, sight) } else { faults }
 }

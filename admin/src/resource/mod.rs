@@ -17,10 +17,14 @@ mod normalise;
 mod parse;
 mod route;
 mod rules;
+mod scene;
 mod secret;
+mod selection;
 mod service;
 mod size;
+mod stages;
 mod strict_json;
+mod tag;
 mod timespan;
 mod url;
 
@@ -41,9 +45,13 @@ pub use parse::{Parsed, parse, public_form, schema_of};
 pub use route::Route;
 pub use rules::ResourceRules;
 pub use secret::Secret;
+pub(crate) use selection::{ALL, Selection};
 pub use service::Service;
 pub use size::parse_size;
+pub(crate) use stages::{Known, running};
 pub use strict_json::parse as parse_json;
+pub(crate) use tag::NodeTags;
+pub use tag::check_node_tag;
 pub use timespan::Timespan;
 pub use url::{UpstreamUrl, parse as parse_url};
 

@@ -1,6 +1,8 @@
 //! A module as it was written: its source in base64, what it may reach and what it may use. Whether it compiles is
 //! `javascript`'s business; here is only what the resource itself says.
 
+use super::selection::ALL;
+use super::tag::{self, Tag};
 use super::{Budget, Hidden, Resource, name};
 use crate::change::{Key, Kind};
 use crate::invalid::Invalid;
@@ -36,7 +38,8 @@ pub enum ModuleType {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Module {
-    /// Unique name within the namespace; what other modules import it by.
+    /// Unique name within the namespace; what other modules import it by. `NAME:VERSION` is a version of its own, which
+    /// lives beside the others.
     pub name: String,
     /// Its namespace.
     pub namespace: String,
@@ -54,7 +57,8 @@ pub struct Module {
     /// Bounds of its calls, where they differ from the gateway's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Budget>,
-    /// Free labels.
+    /// Labels; `#name:data`, `!name:data`, `?name:a,b` and `?*name:a,b` choose the nodes that run it, and
+    /// `canary@P%:MODULE` gives a part of its calls to another module.
     #[serde(default)]
     pub tags: Vec<String>,
 }
@@ -80,6 +84,34 @@ impl Module {
     /// The same as the engine takes them. Errors: index of the entry, and a sentence.
     pub(crate) fn grants(&self) -> Result<Grants, Vec<(usize, String)>> {
         Grants::parse(&self.permissions())
+    }
+
+    /// The modules that take a part of its calls: parts per million, and which.
+    pub(crate) fn canaries(&self) -> Vec<(u32, String)> {
+        let tags = self.tags.iter().filter_map(|tag| tag::parse(tag).ok());
+        tags.filter_map(|tag| match tag {
+            Tag::Canary(share, module) => Some((share, module.to_owned())),
+            _ => None,
+        })
+        .collect()
+    }
+
+    fn check_tags(&self, faults: &mut Vec<Invalid>) {
+        let mut taken = 0;
+        name::read_tags(&self.tags, faults, &mut |at, tag| {
+            let Tag::Canary(share, module) = tag else { return None };
+            taken += share;
+            if module == self.name {
+                Some(Invalid::new(
+                    at,
+                    "a module is no canary of itself: name another one, like 'canary@1%:NAME:2'",
+                ))
+            } else if taken > ALL {
+                Some(Invalid::new(at, "with this one the canaries take more than 100 % of the calls"))
+            } else {
+                None
+            }
+        });
     }
 
     fn check_permissions(&self, faults: &mut Vec<Invalid>) {
@@ -111,9 +143,9 @@ impl Resource for Module {
     }
 
     fn check(&self, faults: &mut Vec<Invalid>) {
-        name::check("name", &self.name, faults);
+        name::check_module("name", &self.name, faults);
         name::check("namespace", &self.namespace, faults);
-        name::check_tags(&self.tags, faults);
+        self.check_tags(faults);
         self.check_permissions(faults);
         match self.source() {
             Err(why) => faults.push(Invalid::new("payload", why)),

@@ -15,7 +15,7 @@ pub const DEFAULT: &str = "default";
 pub struct Namespace {
     /// Unique name.
     pub name: String,
-    /// Free labels.
+    /// Labels; `#name:data`, `!name:data`, `?name:a,b` and `?*name:a,b` choose the nodes that run it.
     #[serde(default)]
     pub tags: Vec<String>,
 }

@@ -1,7 +1,7 @@
 //! A route as it was written: which requests it takes and what answers them. Patterns are only checked here; they are
 //! matched by what the snapshot makes of them.
 
-use super::{Resource, name};
+use super::{Resource, name, selection};
 use crate::change::{Key, Kind};
 use crate::invalid::Invalid;
 use schemars::JsonSchema;
@@ -31,7 +31,11 @@ pub struct Route {
     /// Name of the service; a route without one answers through its modules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
-    /// Names of modules; the first is the entry.
+    /// The modules that run, in this order: `NAME[:VERSION][@SHARE%][;by=client|header:NAME|cookie:NAME][;when=CONDITION]`.
+    /// Every one runs its `requestModifier`, then every one its `responseModifier`; only one may have a `fetchUpstream`
+    /// and one a `requestHandler`; of `errorHandler` the first that answers. Entries of one name are versions of one
+    /// module: a request gets the first whose conditions hold and whose share takes it, and no other. A module that an
+    /// earlier one imports is its library and does not run by itself.
     #[serde(default)]
     #[schemars(length(max = 64))]
     pub modules: Vec<String>,
@@ -41,7 +45,7 @@ pub struct Route {
     /// Accept and forward `%2F` in the path.
     #[serde(default)]
     pub allow_encoded_slash: bool,
-    /// Free labels.
+    /// Labels; `#name:data`, `!name:data`, `?name:a,b` and `?*name:a,b` choose the nodes that run it.
     #[serde(default)]
     pub tags: Vec<String>,
 }
@@ -89,11 +93,6 @@ impl Resource for Route {
         } else if self.modules.is_empty() {
             faults.push(Invalid::new("service", "a route needs a service or modules to answer its requests"));
         }
-        for (at, module) in self.modules.iter().enumerate() {
-            name::check(&format!("modules[{at}]"), module, faults);
-            if self.modules[..at].contains(module) {
-                faults.push(Invalid::new(format!("modules[{at}]"), "this module stands twice"));
-            }
-        }
+        selection::check("modules", &self.modules, faults);
     }
 }

@@ -3,7 +3,8 @@
 //! state and the operation and nothing else, so that every node comes to the same answer.
 
 use super::document_schema::{self, DocumentSchema};
-use super::{Collection, Document, Route, name, namespace};
+use super::tag::{self, Tag};
+use super::{Collection, Document, Route, Selection, name, namespace};
 use crate::change::{Key, Kind, Op};
 use crate::invalid::Invalid;
 use crate::store::{Rules, StateView};
@@ -141,11 +142,17 @@ fn references(view: &dyn StateView, route: &Route, faults: &mut Vec<Invalid>) {
     {
         faults.push(absent("service", Kind::Service, service, namespace));
     }
-    for (at, module) in route.modules.iter().enumerate() {
-        if view.get(&name::key(Kind::Module, namespace, module)).is_none() {
-            faults.push(absent(&format!("modules[{at}]"), Kind::Module, module, namespace));
+    for (at, entry) in route.modules.iter().enumerate() {
+        let module = module_of(entry);
+        if view.get(&name::key(Kind::Module, namespace, &module)).is_none() {
+            faults.push(absent(&format!("modules[{at}]"), Kind::Module, &module, namespace));
         }
     }
+}
+
+/// The module that an entry of a route's list names. What was stored by another build and cannot be read names itself.
+fn module_of(entry: &str) -> String {
+    entry.parse().map_or_else(|_| entry.to_owned(), |selection: Selection| selection.module())
 }
 
 fn delete(view: &dyn StateView, key: &Key, faults: &mut Vec<Invalid>) {
@@ -172,13 +179,16 @@ fn delete(view: &dyn StateView, key: &Key, faults: &mut Vec<Invalid>) {
                 .filter(|(_, value)| {
                     typed::<Route>(value).is_some_and(|route| match key.kind {
                         Kind::Service => route.service.as_ref() == Some(&key.name),
-                        _ => route.modules.contains(&key.name),
+                        _ => route.modules.iter().any(|entry| module_of(entry) == key.name),
                     })
                 })
                 .map(|(route, _)| route.name)
                 .collect();
             if !users.is_empty() {
                 faults.push(Invalid::new("", format!("the {what} is used by routes: {}", named(&users))));
+            }
+            if key.kind == Kind::Module {
+                canary(view, key, faults);
             }
         }
         Kind::Collection => {
@@ -190,6 +200,28 @@ fn delete(view: &dyn StateView, key: &Key, faults: &mut Vec<Invalid>) {
         }
         Kind::Namespace | Kind::Route | Kind::Domain | Kind::Document | Kind::Secret => {}
     }
+}
+
+/// A module that takes a part of another one's calls stays.
+fn canary(view: &dyn StateView, key: &Key, faults: &mut Vec<Invalid>) {
+    let users: Vec<String> = view
+        .list(Kind::Module, Some(&key.namespace))
+        .into_iter()
+        .filter(|(user, value)| user.name != key.name && names_canary(value, &key.name))
+        .map(|(user, _)| user.name)
+        .collect();
+    if !users.is_empty() {
+        faults.push(Invalid::new("", format!("the module is the canary of modules: {}", named(&users))));
+    }
+}
+
+/// Whether a stored module's tags name a canary. The rest of the module is not read.
+fn names_canary(value: &Value, name: &str) -> bool {
+    let tags = value.get("tags").and_then(Value::as_array);
+    tags.into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .any(|tag| matches!(tag::parse(tag), Ok(Tag::Canary(_, module)) if module == name))
 }
 
 /// The first few names, and how many more there are.

@@ -42,7 +42,7 @@ pub struct Service {
     /// Do not forward the query.
     #[serde(default)]
     pub disable_query_params: bool,
-    /// Free labels.
+    /// Labels; `#name:data`, `!name:data`, `?name:a,b` and `?*name:a,b` choose the nodes that run it.
     #[serde(default)]
     pub tags: Vec<String>,
 }

@@ -109,6 +109,11 @@ fn routes() {
             json!({"stripPath": true, "preserveHost": true}),
         ),
         (json!({"modules": ["m"]}), json!({"modules": ["m"]})),
+        (
+            json!({"modules": ["m:2@1.50%;by=header:X-U", "m", "n;when=!path=/x"]}),
+            json!({"modules": ["m:2@1.50%;by=header:X-U", "m", "n;when=!path=/x"]}),
+        ),
+        (json!({"tags": ["#region:eu", "!x", "?*a:b,c"]}), json!({"tags": ["#region:eu", "!x", "?*a:b,c"]})),
         (json!({"max_body_bytes": 5}), json!({"maxBodyBytes": 5})),
         (json!({"paths": ["/{id}", "/:id", "/x/**"]}), json!({"paths": ["/{id}", "/:id", "/x/**"]})),
     ] {
@@ -123,6 +128,11 @@ fn routes() {
         (json!({"service": ""}), &["service"]),
         (json!({"service": null}), &["service"]),
         (json!({"modules": ["a/b", "m", "m"]}), &["modules[0]", "modules[2]"]),
+        (
+            json!({"modules": ["m", "m:2", "m:3@x%", "n;by=client"]}),
+            &["modules[1]", "modules[2]", "modules[3]"],
+        ),
+        (json!({"tags": ["#region:eu", "#", "canary@1%:m", "?a"]}), &["tags[1]", "tags[2]", "tags[3]"]),
         (json!({"maxBodyBytes": -1}), &["maxBodyBytes"]),
         (json!({"strip_path": true, "stripPath": true}), &["strip_path"]),
     ] {
@@ -155,6 +165,28 @@ fn modules() {
         (json!({"payloadRaw": "let x", "moduleType": "wasm"}), &["moduleType"]),
     ] {
         bad(Kind::Module, with(&base, change), expected);
+    }
+}
+
+#[test]
+fn versions_and_canaries_of_modules() {
+    let base =
+        json!({"name": "m", "namespace": "n", "payload": "bGV0IHg=", "moduleType": "typescript", "tags": []});
+    for name in ["m:2", "m:2.0-rc.1", "_:_", &format!("{}:1", "x".repeat(126))] {
+        good(Kind::Module, with(&base, json!({"name": name})), with(&base, json!({"name": name})));
+    }
+    for name in ["m:", ":2", "m:2:3", "m:a/b", "m:-", "m 2", &format!("{}:1", "x".repeat(127))] {
+        bad(Kind::Module, with(&base, json!({"name": name})), &["name"]);
+    }
+    bad(Kind::Service, json!({"name": "s:2", "namespace": "n", "urls": ["http://a"]}), &["name"]);
+    let tags = json!({"tags": ["canary@1%:m:2", "canary@99%:other", "#edge", "free text"]});
+    good(Kind::Module, with(&base, tags.clone()), with(&base, tags));
+    for (tags, expected) in [
+        (json!(["canary@1%:m"]), &["tags[0]"][..]),
+        (json!(["x", "canary@60%:a", "canary@41%:b"]), &["tags[2]"]),
+        (json!(["canary@1%", "night@5%:m", "@9:00"]), &["tags[0]", "tags[1]", "tags[2]"]),
+    ] {
+        bad(Kind::Module, with(&base, json!({"tags": tags})), expected);
     }
 }
 
@@ -449,9 +481,20 @@ mod javascript {
         parse(Kind::Module, value).expect("a module").into_put()
     }
 
+    /// A module that works, with a tag.
+    fn tagged(name: &str, tag: &str) -> Op {
+        let source = if name == "second" { "export const requestModifier = () => {};" } else { HANDLER };
+        let value = json!({"name": name, "namespace": "n", "payloadRaw": source, "tags": [tag]});
+        parse(Kind::Module, value).expect("a module").into_put()
+    }
+
     fn route(name: &str, entry: &str) -> Op {
+        list(name, &[entry])
+    }
+
+    fn list(name: &str, modules: &[&str]) -> Op {
         let value =
-            json!({"name": name, "namespace": "n", "paths": ["/"], "methods": ["*"], "modules": [entry]});
+            json!({"name": name, "namespace": "n", "paths": ["/"], "methods": ["*"], "modules": modules});
         parse(Kind::Route, value).expect("a route").into_put()
     }
 
@@ -479,6 +522,13 @@ mod javascript {
         let used = [lib.clone(), main.clone(), route("r", "main")];
         let renamed = module("lib", "export const m = 1;");
         let broken = module("lib", "export const n = 1;\nlet = ;");
+        let second = module("second", "export const requestHandler = () => {};");
+        let pair = [
+            lib.clone(),
+            main.clone(),
+            module("second", "export const requestModifier = () => {};"),
+            list("q", &["main", "second"]),
+        ];
         for (before, ops, expected) in [
             (&[][..], vec![lib.clone()], None),
             // Before what it imports: fine until a route needs it.
@@ -492,6 +542,49 @@ mod javascript {
             (&used, vec![renamed.clone()], Some("route 'r' would break")),
             (&used[..2], vec![renamed], Some("module 'main' would break")),
             (&used, vec![module("lib", "export const n = 2;")], None),
+            // Of several on a route.
+            (&used, vec![list("q", &["main", "lib"])], None),
+            (&used, vec![list("q", &["lib", "main"])], None),
+            (&used, vec![list("q", &["lib"])], Some("modules[0]: 'lib' exports none of fetchUpstream, ")),
+            (
+                &used,
+                vec![second.clone(), list("q", &["main", "second"])],
+                Some("modules[1]: 'main' and 'second' both export requestHandler"),
+            ),
+            (&used, vec![module("main:2", HANDLER), list("q", &["main", "main:2@1%"])], None),
+            (
+                &used,
+                vec![
+                    second.clone(),
+                    module("third", "export * from './second'"),
+                    list("q", &["main", "third"]),
+                ],
+                Some("modules[1]: 'main' and 'third' both"),
+            ),
+            (&used, vec![list("q", &["main", "other:2;when=path=/a"])], None),
+            (&pair, vec![second.clone()], Some("payload: route 'q' would break: 'main' and 'second' both")),
+            (
+                &pair,
+                vec![module(
+                    "second",
+                    "export const requestModifier = () => {}; export const errorHandler = requestModifier;",
+                )],
+                None,
+            ),
+            (
+                &pair,
+                vec![module("second", "export const x = 1;")],
+                Some("route 'q' would break: 'second' exports none"),
+            ),
+            // Canaries.
+            (&used, vec![tagged("main", "canary@1%:gone")], Some("tags[0]: there is no module 'gone'")),
+            (&used, vec![tagged("main", "canary@1%:lib")], Some("route 'r' would break: 'lib' exports none")),
+            (&used, vec![tagged("main", "canary@1%:main:2"), module("main:2", HANDLER)], None),
+            (
+                &pair,
+                vec![tagged("second", "canary@1%:main:2"), module("main:2", HANDLER)],
+                Some("route 'q' would break"),
+            ),
             (&used, vec![delete(Kind::Module, "lib")], Some("route 'r' would break")),
             (&used[..2], vec![delete(Kind::Module, "lib")], None),
             (&used, vec![delete(Kind::Route, "r"), delete(Kind::Module, "lib")], None),

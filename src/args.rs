@@ -237,6 +237,9 @@ pub struct Serve {
     /// Bytes kept of all modules' logs
     #[arg(long, value_name = "BYTES", default_value = "32m", value_parser = size, help_heading = "Modules")]
     pub module_log_total_bytes: usize,
+    /// Certificates (PEM) of authorities that a module's fetch trusts beside the system's
+    #[arg(long, value_name = "FILE", help_heading = "Modules")]
+    pub fetch_ca_file: Option<PathBuf>,
 }
 
 impl Serve {

@@ -309,7 +309,7 @@ fn start_shards(
     let mut feeds = feeds.into_iter();
     let (tell, told) = mpsc::channel();
     let snapshot = admin.snapshot();
-    let surroundings = surroundings::gather(&plan.admin)?;
+    let surroundings = surroundings::gather(&plan.admin, plan.args.fetch_ca_file.as_deref())?;
     for (index, listener) in std::mem::take(&mut plan.proxy).into_iter().enumerate() {
         let (wake, source) =
             wakeups().map_err(|error| format!("no socket pair for shard {index}: {error}"))?;

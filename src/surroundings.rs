@@ -1,14 +1,18 @@
 //! What modules may see of the process's surroundings and what they must not reach, gathered once before the shards are
-//! born: variables, the admin's listener, the addresses of this host. Nothing here is asked for again later.
+//! born: variables, trusted certificates, the admin's listener, the addresses of this host. Nothing here is asked for again later.
 
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
+use std::path::Path;
 use std::ptr;
 use std::sync::Arc;
 use tidegate_shards::Surroundings;
+use tracing::warn;
 
-/// Gathers them.
-pub fn gather(admin: &TcpListener) -> Result<Arc<Surroundings>, String> {
+/// Gathers them. `ca_file` is PEM: authorities that are trusted beside the system's.
+pub fn gather(admin: &TcpListener, ca_file: Option<&Path>) -> Result<Arc<Surroundings>, String> {
     let told = |what: &str, error: io::Error| format!("{what} cannot be read: {error}");
     Ok(Arc::new(Surroundings {
         // A variable that is no UTF-8 cannot be shown to a module.
@@ -17,8 +21,28 @@ pub fn gather(admin: &TcpListener) -> Result<Arc<Surroundings>, String> {
             .collect(),
         admin: vec![admin.local_addr().map_err(|error| told("the admin listener's address", error))?],
         interfaces: interfaces().map_err(|error| told("the network interfaces' addresses", error))?,
-        ..Surroundings::default()
+        roots: roots(ca_file)?,
     }))
+}
+
+/// The system's trusted certificates and those of the file, DER.
+fn roots(ca_file: Option<&Path>) -> Result<Vec<Vec<u8>>, String> {
+    let system = rustls_native_certs::load_native_certs();
+    for error in &system.errors {
+        warn!("the system's trusted certificates cannot all be read: {error}");
+    }
+    let mut roots: Vec<Vec<u8>> = system.certs.iter().map(|certificate| certificate.to_vec()).collect();
+    if let Some(path) = ca_file {
+        let told = |why: String| format!("--fetch-ca-file {}: {why}", path.display());
+        let before = roots.len();
+        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| told(error.to_string()))? {
+            roots.push(certificate.map_err(|error| told(error.to_string()))?.to_vec());
+        }
+        if roots.len() == before {
+            return Err(told("there is no certificate in it: write PEM".into()));
+        }
+    }
+    Ok(roots)
 }
 
 /// The addresses of this host's network interfaces.
@@ -78,9 +102,28 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_authorities_is_read_or_refused_by_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (text, want) in [
+            ("", "there is no certificate in it"),
+            ("-----BEGIN CERTIFICATE-----\nnope", "--fetch-ca-file"),
+            ("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n", ""),
+        ] {
+            let path = folder.path().join("ca.pem");
+            std::fs::write(&path, text).expect("written");
+            let before = roots(None).expect("the system's").len();
+            match roots(Some(&path)) {
+                Ok(found) => assert!(want.is_empty() && found.len() == before + 1, "{text}"),
+                Err(why) => assert!(!want.is_empty() && why.contains(want), "{text}: {why}"),
+            }
+        }
+        assert!(roots(Some(&folder.path().join("none"))).is_err());
+    }
+
+    #[test]
     fn the_admins_own_address_is_known() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let around = gather(&listener).expect("gathered");
+        let around = gather(&listener, None).expect("gathered");
         assert_eq!(around.admin, [listener.local_addr().expect("an address")]);
         assert!(around.variables.contains_key("PATH"));
     }

@@ -24,6 +24,7 @@ mod reply;
 mod respond;
 mod route;
 mod script;
+mod secure;
 mod shard;
 mod surroundings;
 mod tables;

@@ -1,17 +1,60 @@
-//! The shard's upstream connections: kept idle per address under bounds, checked before they are used again, opened
+//! The shard's upstream connections: kept idle per destination under bounds, checked before they are used again, opened
 //! when there is none. A connection that said something while it was idle is not one to trust and is dropped.
 
 use crate::counters::Counters;
 use crate::fault::Fault;
 use crate::limits::Limits;
 use crate::link::Link;
+use crate::secure::{Insecure, Server};
 use crate::wire;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 use tidegate_codec::ResponseHead;
 use tidegate_reactor::{ConnectError, clock, connect};
+
+/// Where a connection leads. Connections are shared among all who mean the same.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Destination {
+    /// The address.
+    pub address: SocketAddr,
+    /// Over TLS, with the server that must be there.
+    pub server: Option<Rc<Server>>,
+}
+
+impl From<SocketAddr> for Destination {
+    /// Without TLS.
+    fn from(address: SocketAddr) -> Self {
+        Self { address, server: None }
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub enum Unconnected {
+    /// As many as may be are open to this destination.
+    Busy,
+    /// It was not accepted in time.
+    Late,
+    /// The kernel or the peer refused.
+    Refused(io::Error),
+    /// There is a connection, but it is not safe.
+    Insecure(Box<Insecure>),
+}
+
+impl From<Unconnected> for Fault {
+    /// What it means for a request that a service was to answer.
+    fn from(unconnected: Unconnected) -> Self {
+        match unconnected {
+            Unconnected::Busy => Fault::UpstreamBusy,
+            Unconnected::Late => Fault::ConnectTimeout,
+            Unconnected::Refused(_) | Unconnected::Insecure(_) => Fault::ConnectFailed,
+        }
+    }
+}
 
 /// Counts a connection for its address for as long as it lives.
 struct Open {
@@ -38,13 +81,17 @@ struct Idle {
 /// The pool of a shard.
 #[derive(Default)]
 pub struct Pool {
-    peers: RefCell<HashMap<SocketAddr, Rc<Peer>>>,
+    peers: RefCell<HashMap<Destination, Rc<Peer>>>,
     idle: Cell<usize>,
 }
 
 impl Pool {
-    fn peer(&self, address: SocketAddr) -> Rc<Peer> {
-        self.peers.borrow_mut().entry(address).or_default().clone()
+    fn peer(&self, destination: &Destination) -> Rc<Peer> {
+        let mut peers = self.peers.borrow_mut();
+        match peers.get(destination) {
+            Some(peer) => peer.clone(),
+            None => peers.entry(destination.clone()).or_default().clone(),
+        }
     }
 
     /// A kept connection that is still silent.
@@ -60,32 +107,44 @@ impl Pool {
         }
     }
 
-    /// A connection to the address: a kept one unless `fresh`, or a new one.
+    /// A connection to the destination: a kept one unless `fresh`, or a new one.
     pub async fn checkout(
         &self,
-        address: SocketAddr,
+        destination: &Destination,
         fresh: bool,
-        timeout: std::time::Duration,
+        timeout: Duration,
         limits: &Limits,
         counters: &Counters,
-    ) -> Result<Box<Link>, Fault> {
-        let peer = self.peer(address);
+    ) -> Result<Box<Link>, Unconnected> {
+        let peer = self.peer(destination);
         if !fresh && let Some(link) = self.kept(&peer, counters) {
             counters.upstream_reuses.add(1);
             return Ok(link);
         }
         if peer.open.get() >= limits.upstream_max_per_address {
-            return Err(Fault::UpstreamBusy);
+            return Err(Unconnected::Busy);
         }
         peer.open.set(peer.open.get() + 1);
         let open = Open { peer };
-        let socket =
-            connect(address, timeout, limits.upstream_socket).await.map_err(|error| match error {
-                ConnectError::TimedOut => Fault::ConnectTimeout,
-                ConnectError::Refused(_) => Fault::ConnectFailed,
-            })?;
+        let began_ms = clock::coarse_ms();
+        let connecting = connect(destination.address, timeout, limits.upstream_socket);
+        let socket = connecting.await.map_err(|error| match error {
+            ConnectError::TimedOut => Unconnected::Late,
+            ConnectError::Refused(error) => Unconnected::Refused(error),
+        })?;
         counters.upstream_connects.add(1);
-        let (input, output) = wire::open(socket);
+        let (input, output) = match &destination.server {
+            None => wire::open(socket),
+            Some(server) => {
+                let gone = Duration::from_millis(clock::coarse_ms() - began_ms);
+                let sealing = wire::open_sealed(socket, server, timeout.saturating_sub(gone));
+                // Boxed, as all rare waits: every connection has room for its largest future.
+                Box::pin(sealing).await.map_err(|insecure| match insecure {
+                    Insecure::Late => Unconnected::Late,
+                    insecure => Unconnected::Insecure(Box::new(insecure)),
+                })?
+            }
+        };
         Ok(Box::new(Link {
             input,
             output: Some(output),
@@ -100,7 +159,7 @@ impl Pool {
         let Some(open) = link.home.downcast_ref::<Open>() else { return };
         let peer = open.peer.clone();
         let Some(output) = &mut link.output else { return };
-        let is_clean = link.input.buffer.is_empty() && output.buffer.is_empty();
+        let is_clean = link.input.is_quiet() && output.buffer.is_empty();
         output.buffer.shrink_to(limits.connection_buffer_bytes * 4);
         let mut idle = peer.idle.borrow_mut();
         if !is_clean
@@ -118,7 +177,7 @@ impl Pool {
         counters.upstream_idle.add(1);
     }
 
-    /// Closes what has been idle for too long and forgets addresses without connections. Called about once a second.
+    /// Closes what has been idle for too long and forgets destinations without connections. Called about once a second.
     pub fn sweep(&self, limits: &Limits, counters: &Counters) {
         let oldest = clock::coarse_ms().saturating_sub(limits.upstream_idle_timeout.as_millis() as u64);
         self.peers.borrow_mut().retain(|_, peer| {

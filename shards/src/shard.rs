@@ -9,6 +9,7 @@ use crate::local::Local;
 use crate::outbox::Outbox;
 use crate::record::Records;
 use crate::script::{Lender, Names, Scripts};
+use crate::secure;
 use crate::surroundings::Surroundings;
 use crate::tables::Current;
 use crate::upstream::Upstreams;
@@ -114,6 +115,10 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
         Err(error) => return started(Err(format!("shard {}: {error}", options.index))),
     };
     let generation = options.snapshot.generation;
+    let tls = match secure::client_config(&options.surroundings.roots) {
+        Ok(tls) => tls,
+        Err(error) => return started(Err(format!("shard {}: {error}", options.index))),
+    };
     let counters = Rc::<Counters>::default();
     let upstreams = Upstreams::default();
     let names = Rc::new(Names::new(options.admin.clone(), options.index));
@@ -122,6 +127,7 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
         counters: counters.clone(),
         pool: upstreams.pool.clone(),
         names: names.clone(),
+        tls,
         around: options.surroundings,
     });
     let lender = Rc::new(Lender {

@@ -2,6 +2,7 @@
 //! read and not used yet, an output is what will go out with the next write.
 
 use crate::fault::Fault;
+use crate::secure::{self, Insecure, Sealed, Server, Session};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tidegate_codec::Version;
@@ -15,6 +16,8 @@ pub struct Input {
     pub buffer: Vec<u8>,
     /// Bytes read since somebody took this number.
     pub read_bytes: u64,
+    /// TLS, where the wire has it: the buffer holds what was in its records.
+    sealed: Option<Box<Sealed>>,
 }
 
 /// The writing side.
@@ -27,6 +30,8 @@ pub struct Output {
     pub written_bytes: u64,
     /// What was begun cannot be ended: closing resets, and nothing more may be said, not even an end.
     pub is_cut: bool,
+    /// TLS, where the wire has it: the buffer is sealed when it goes out.
+    sealed: Option<Box<Sealed>>,
 }
 
 /// Why a wire stopped.
@@ -42,14 +47,32 @@ pub enum Broken {
 pub fn open(socket: Socket) -> (Input, Output) {
     let (reader, writer) = socket.split();
     (
-        Input { reader, buffer: Vec::new(), read_bytes: 0 },
-        Output { writer, buffer: Vec::new(), written_bytes: 0, is_cut: false },
+        Input { reader, buffer: Vec::new(), read_bytes: 0, sealed: None },
+        Output { writer, buffer: Vec::new(), written_bytes: 0, is_cut: false, sealed: None },
     )
+}
+
+/// The same with a TLS session to a server beneath, which is made in at most `time`.
+pub async fn open_sealed(
+    socket: Socket,
+    server: &Server,
+    time: Duration,
+) -> Result<(Input, Output), Insecure> {
+    let (mut input, mut output) = open(socket);
+    let (session, early) = secure::handshake(server, &mut input.reader, &mut output.writer, time).await?;
+    input.buffer = early;
+    input.sealed = Some(Box::new(Sealed { session: session.clone(), records: Vec::new() }));
+    output.sealed = Some(Box::new(Sealed { session, records: Vec::new() }));
+    Ok((input, output))
 }
 
 impl Input {
     /// Reads once, appending. `room` is the least capacity to read into. 0 is the end of input.
     pub async fn fill(&mut self, room: usize) -> Result<usize, Broken> {
+        if self.sealed.is_some() {
+            // Boxed, so that no connection without TLS has room for it.
+            return Box::pin(self.fill_sealed(room)).await;
+        }
         match self.reader.read(&mut self.buffer, room).await {
             Ok(0) | Err(_) if self.reader.deadline().fired() => Err(Broken::Late),
             Ok(read) => {
@@ -60,16 +83,47 @@ impl Input {
         }
     }
 
+    async fn fill_sealed(&mut self, room: usize) -> Result<usize, Broken> {
+        let Self { reader, buffer, read_bytes, sealed } = self;
+        let Some(sealed) = sealed else { return Err(Broken::Closed) };
+        let Sealed { session, records } = &mut **sealed;
+        let had = buffer.len();
+        loop {
+            session.open(records, buffer).map_err(|_| Broken::Closed)?;
+            let read = buffer.len() - had;
+            if read > 0 || session.is_closed() {
+                *read_bytes += read as u64;
+                return Ok(read);
+            }
+            match reader.read(records, secure::room(room)).await {
+                Ok(0) | Err(_) if reader.deadline().fired() => return Err(Broken::Late),
+                Ok(1..) => {}
+                // An end that TLS does not know of: somebody may have cut the message.
+                Ok(0) | Err(_) => return Err(Broken::Closed),
+            }
+        }
+    }
+
     /// The same within a time of its own.
     pub async fn fill_within(&mut self, room: usize, time: Duration) -> Result<usize, Broken> {
         self.reader.deadline().arm(time, Cut::Read);
         self.fill(room).await
     }
 
+    /// Whether nothing is left of what was read, and the peer has not ended.
+    pub fn is_quiet(&self) -> bool {
+        let is_sealed_quiet = |sealed: &Sealed| sealed.records.is_empty() && !sealed.session.is_closed();
+        self.buffer.is_empty() && self.sealed.as_deref().is_none_or(is_sealed_quiet)
+    }
+
     /// Watches a connection that should be silent; what comes is given by the next fill. The buffer has room for
     /// `room` bytes and keeps no more than `most`.
     pub fn watch(&mut self, room: usize, most: usize) {
         let mut buffer = std::mem::take(&mut self.buffer);
+        if let Some(sealed) = &mut self.sealed {
+            // What comes is records.
+            buffer = std::mem::take(&mut sealed.records);
+        }
         buffer.clear();
         buffer.shrink_to(most);
         buffer.reserve(room);
@@ -96,6 +150,9 @@ impl Output {
 
     /// Writes the whole buffer, which is empty afterwards.
     pub async fn flush(&mut self, time: Duration) -> Result<(), Broken> {
+        if self.sealed.is_some() {
+            return Box::pin(self.flush_sealed(time)).await;
+        }
         self.writer.deadline().arm(time, Cut::Both);
         let length = self.buffer.len() as u64;
         let result = self.writer.write_all(&mut self.buffer).await;
@@ -108,6 +165,25 @@ impl Output {
             Err(_) if self.writer.deadline().fired() => Err(Broken::Late),
             Err(_) => Err(Broken::Closed),
         }
+    }
+}
+
+impl Output {
+    async fn flush_sealed(&mut self, time: Duration) -> Result<(), Broken> {
+        let Self { writer, buffer, written_bytes, sealed, .. } = self;
+        let Some(sealed) = sealed else { return Err(Broken::Closed) };
+        let Sealed { session, records } = &mut **sealed;
+        writer.deadline().arm(time, Cut::Both);
+        for piece in buffer.chunks(Session::PIECE) {
+            session.seal(piece, records);
+            if writer.write_all(records).await.is_err() {
+                return Err(if writer.deadline().fired() { Broken::Late } else { Broken::Closed });
+            }
+            *written_bytes += piece.len() as u64;
+        }
+        buffer.clear();
+        writer.deadline().disarm();
+        Ok(())
     }
 }
 

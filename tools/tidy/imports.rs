@@ -39,6 +39,10 @@ const OUTSIDE: &[(&str, &[&str], bool)] = &[
     ("jsonschema", &["admin/Cargo.toml"], false),
     ("monoio*", &["shards/reactor/Cargo.toml"], false),
     ("io-uring", &["shards/reactor/Cargo.toml"], false),
+    // TLS is the shards' alone; the process reads the certificates that they trust.
+    ("rustls-native-certs", &["Cargo.toml"], false),
+    ("rustls-pki-types", &["Cargo.toml"], true),
+    ("rustls*", &["shards/Cargo.toml"], true),
     ("httparse", &["shards/codec/Cargo.toml"], false),
     ("crossbeam*", &["shards/mailbox/Cargo.toml"], false),
     ("rquickjs*", &["js/Cargo.toml"], false),

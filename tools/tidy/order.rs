@@ -24,6 +24,8 @@ const RANKS: &[&[&str]] = &[
     &["link"],
     &["body"],
     &["wire"],
+    // Beneath a wire; `tls` above is what a listener will do with it.
+    &["secure"],
     &["outbox", "reply", "tickets"],
     &["counters"],
     &["fault", "surroundings"],

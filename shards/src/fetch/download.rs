@@ -92,7 +92,7 @@ impl Download {
         Ok(())
     }
 
-    fn finish(&self, mut incoming: Box<Incoming>) {
+    fn finish(&self, mut incoming: Incoming) {
         self.upload.borrow_mut().take();
         if let Some(output) = self.output.borrow_mut().take() {
             incoming.link.output = Some(output);
@@ -135,7 +135,7 @@ impl Chunks for Download {
                             *state = State::Failed(broken(fault));
                         }
                         Ok(true) => {
-                            self.finish(incoming);
+                            self.finish(*incoming);
                             *state = State::Ended(Some(piece).filter(|piece| !piece.is_empty()));
                         }
                         Ok(false) if !piece.is_empty() => {
@@ -175,7 +175,7 @@ impl Drop for Download {
         };
         let Incoming { link, body, .. } = &mut *incoming;
         if link.input.buffer.len() <= MAX_SKIPPED && body.skip_arrived(&mut link.input) {
-            self.finish(incoming);
+            self.finish(*incoming);
         }
     }
 }

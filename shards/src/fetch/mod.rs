@@ -13,20 +13,21 @@ mod upload;
 mod url;
 
 use crate::counters::Counters;
-use crate::fault::Fault;
 use crate::limits::Limits;
 use crate::names::Names;
-use crate::pool::Pool;
+use crate::pool::{Destination, Pool, Unconnected};
+use crate::secure::Server;
 use crate::surroundings::Surroundings;
 use hop::{Due, Failed, Request, Sent};
 use http::Method;
+use rustls::ClientConfig;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use tidegate_js::{HttpBody, HttpRequest, HttpResponse, Refused};
 use tidegate_reactor::{Either, clock, race, sleep};
 use trouble::Trouble;
-use url::Url;
+use url::{BadUrl, Url};
 
 /// Addresses of one name that are tried until one accepts.
 const MAX_ADDRESSES: usize = 4;
@@ -41,6 +42,8 @@ pub struct Fetcher {
     pub pool: Rc<Pool>,
     /// Names.
     pub names: Rc<Names>,
+    /// How servers are spoken to over TLS.
+    pub tls: Arc<ClientConfig>,
     /// What must not be reached.
     pub around: Arc<Surroundings>,
 }
@@ -100,13 +103,16 @@ impl Fetcher {
                 began_ms: clock::coarse_ms(),
             },
         };
-        if request.url.is_secure() {
-            return Err(Trouble::Url(url::BadUrl::Scheme));
-        }
+        let server = match request.url.is_secure() {
+            true => {
+                Some(Rc::new(Server::new(&self.tls, request.url.host()).ok_or(Trouble::Url(BadUrl::Host))?))
+            }
+            false => None,
+        };
         let addresses = self.addresses(&request).await?;
         let mut failed = None;
         for address in self.allowed(&addresses, asked.allow_private)? {
-            match self.call(&request, address, ongoing).await {
+            match self.call(&request, &Destination { address, server: server.clone() }, ongoing).await {
                 Ok(response) => return Ok(response),
                 // Nothing was sent: another address may do better.
                 Err((trouble @ Trouble::Connect(..), back)) => {
@@ -154,9 +160,10 @@ impl Fetcher {
     async fn call(
         self: &Rc<Self>,
         request: &Request,
-        address: SocketAddr,
+        destination: &Destination,
         mut ongoing: Ongoing,
     ) -> Result<HttpResponse, (Trouble, Ongoing)> {
+        let address = destination.address;
         // Pieces can be had once: they are not risked on a connection that may be dead.
         let mut fresh = matches!(request.body, Sent::Pieces(_));
         loop {
@@ -164,14 +171,17 @@ impl Fetcher {
             if left.is_zero() {
                 return Err((request.due.late(), ongoing));
             }
-            let checkout = self.pool.checkout(address, fresh, left, &self.limits, &self.counters);
+            let checkout = self.pool.checkout(destination, fresh, left, &self.limits, &self.counters);
             let link = match checkout.await {
                 Ok(link) => link,
-                Err(Fault::UpstreamBusy) => return Err((Trouble::Busy(address), ongoing)),
-                Err(Fault::ConnectTimeout) => return Err((request.due.late(), ongoing)),
-                Err(_) => {
-                    let why = "it refuses connections or cannot be reached".into();
-                    return Err((Trouble::Connect(address, why), ongoing));
+                Err(unconnected) => {
+                    let trouble = match unconnected {
+                        Unconnected::Busy => Trouble::Busy(address),
+                        Unconnected::Late => request.due.late(),
+                        Unconnected::Refused(error) => Trouble::Connect(address, error),
+                        Unconnected::Insecure(insecure) => Trouble::Insecure(insecure),
+                    };
+                    return Err((trouble, ongoing));
                 }
             };
             match hop::run(self, request, link, ongoing).await {

@@ -2,7 +2,9 @@
 
 use super::egress::Barred;
 use super::url::BadUrl;
+use crate::secure::Insecure;
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tidegate_codec::Malformed;
@@ -25,7 +27,9 @@ pub enum Trouble {
     /// As many connections to the address are open as may be.
     Busy(SocketAddr),
     /// No connection.
-    Connect(SocketAddr, String),
+    Connect(SocketAddr, io::Error),
+    /// A connection that is not safe.
+    Insecure(Box<Insecure>),
     /// No head within the time.
     Late(Duration),
     /// The peer does not take the request.
@@ -65,7 +69,17 @@ impl fmt::Display for Trouble {
                 write!(f, "{at} is the gateway's own admin API, which modules never reach")
             }
             Self::Busy(at) => write!(f, "too many connections to {at} are open (--upstream-max-per-address)"),
-            Self::Connect(at, why) => write!(f, "no connection to {at}: {why}"),
+            Self::Connect(at, error) => {
+                let why = match error.kind() {
+                    io::ErrorKind::ConnectionRefused => "nobody listens there",
+                    io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+                        "it cannot be reached"
+                    }
+                    _ => return write!(f, "no connection to {at}: {error}"),
+                };
+                write!(f, "no connection to {at}: {why}")
+            }
+            Self::Insecure(insecure) => insecure.fmt(f),
             Self::Late(after) => write!(f, "no response within {} ms", after.as_millis()),
             Self::WriteLate => write!(f, "the server does not take the request"),
             Self::Closed => write!(f, "the server closed the connection before its response was complete"),

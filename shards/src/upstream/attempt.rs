@@ -62,9 +62,10 @@ impl<'x> Attempt<'_, 'x> {
         }
         let timeout = self.call.service.connect_timeout.min(left);
         let pool = &self.upstreams.pool;
-        let link = match pool.checkout(address, self.fresh, timeout, self.limits, self.counters).await {
+        let link = match pool.checkout(&address.into(), self.fresh, timeout, self.limits, self.counters).await
+        {
             Ok(link) => link,
-            Err(fault) => return Err(unsent(fault, input)),
+            Err(unconnected) => return Err(unsent(unconnected.into(), input)),
         };
         match &self.call.body {
             RequestBody::Whole(bytes) => self.exchange(link, bytes, 0, input, output).await,

@@ -37,7 +37,7 @@ impl Upstreams {
         let address = address.ok_or(Fault::Unresolved)?;
         // A fresh connection: one that turned out to be closed could not be made up for.
         let mut link =
-            self.pool.checkout(address, true, call.service.connect_timeout, limits, counters).await?;
+            self.pool.checkout(&address.into(), true, call.service.connect_timeout, limits, counters).await?;
         if let Some(output) = &mut link.output {
             let facts = Facts {
                 route: call.route,

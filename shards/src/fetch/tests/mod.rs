@@ -2,6 +2,7 @@
 
 mod bodies;
 mod refusals;
+mod sealed;
 mod server;
 mod troubles;
 
@@ -37,6 +38,7 @@ fn bench(limits: Limits, around: Surroundings) -> Bench {
         counters: Rc::default(),
         pool: Rc::default(),
         names: Rc::new(Names::new(admin, 0)),
+        tls: crate::secure::client_config(&around.roots).expect("TLS"),
         around: Arc::new(around),
     });
     Bench { fetcher, asked: RefCell::new(asked) }

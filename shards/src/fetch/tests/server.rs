@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_types, reason = "the server stands for another process, on threads of its own")]
 
 use super::DEADLINE;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -20,13 +21,43 @@ pub struct Server {
 
 /// A connection as the server's behaviour sees it.
 pub struct Visit {
-    pub socket: TcpStream,
+    pub stream: Stream,
     buffer: Vec<u8>,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
+/// What a visit talks over.
+pub enum Stream {
+    Plain(TcpStream),
+    Sealed(Box<StreamOwned<ServerConnection, TcpStream>>),
+}
+
+impl Stream {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Sealed(sealed) => &sealed.sock,
+        }
+    }
+}
+
 impl Server {
     pub fn new(behave: impl Fn(&mut Visit) -> Option<()> + Send + Sync + 'static) -> Self {
+        Self::start(None, behave)
+    }
+
+    /// The same over TLS.
+    pub fn sealed(
+        config: Arc<ServerConfig>,
+        behave: impl Fn(&mut Visit) -> Option<()> + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(Some(config), behave)
+    }
+
+    fn start(
+        config: Option<Arc<ServerConfig>>,
+        behave: impl Fn(&mut Visit) -> Option<()> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let (heads, connections) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<AtomicUsize>::default());
@@ -41,11 +72,18 @@ impl Server {
                 count.fetch_add(1, Ordering::AcqRel);
                 socket.set_read_timeout(Some(DEADLINE)).expect("set");
                 socket.set_write_timeout(Some(DEADLINE)).expect("set");
-                let mut visit = Visit { socket, buffer: Vec::new(), heads: seen.clone() };
+                let stream = match &config {
+                    None => Stream::Plain(socket),
+                    Some(config) => {
+                        let connection = ServerConnection::new(config.clone()).expect("a session");
+                        Stream::Sealed(Box::new(StreamOwned::new(connection, socket)))
+                    }
+                };
+                let mut visit = Visit { stream, buffer: Vec::new(), heads: seen.clone() };
                 let behave = behave.clone();
                 std::thread::spawn(move || {
                     let _ = behave(&mut visit);
-                    let _ = visit.socket.shutdown(Shutdown::Both);
+                    let _ = visit.stream.socket().shutdown(Shutdown::Both);
                 });
             }
         });
@@ -100,7 +138,11 @@ impl Drop for Server {
 impl Visit {
     fn fill(&mut self) -> Option<()> {
         let mut piece = [0; 16_384];
-        let read = self.socket.read(&mut piece).ok().filter(|read| *read > 0)?;
+        let read = match &mut self.stream {
+            Stream::Plain(socket) => socket.read(&mut piece),
+            Stream::Sealed(sealed) => sealed.read(&mut piece),
+        };
+        let read = read.ok().filter(|read| *read > 0)?;
         self.buffer.extend_from_slice(&piece[..read]);
         Some(())
     }
@@ -142,7 +184,17 @@ impl Visit {
     }
 
     pub fn write(&mut self, bytes: impl AsRef<[u8]>) -> Option<()> {
-        self.socket.write_all(bytes.as_ref()).ok()
+        match &mut self.stream {
+            Stream::Plain(socket) => socket.write_all(bytes.as_ref()).ok(),
+            Stream::Sealed(sealed) => sealed.write_all(bytes.as_ref()).and_then(|()| sealed.flush()).ok(),
+        }
+    }
+
+    /// Says that nothing more comes, as TLS wants it.
+    pub fn close_notify(&mut self) -> Option<()> {
+        let Stream::Sealed(sealed) = &mut self.stream else { return None };
+        sealed.conn.send_close_notify();
+        sealed.flush().ok()
     }
 
     /// Waits until the other side closes.

@@ -7,6 +7,7 @@ mod harness;
 mod operator;
 
 mod dgate;
+mod insight;
 
 use harness::Upstream;
 use operator::free_port;

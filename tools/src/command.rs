@@ -3,6 +3,7 @@
 
 use crate::field::Kind;
 use crate::help;
+use crate::insight::Insight;
 use crate::kinds::KINDS;
 use crate::options::Options;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Subcommand};
@@ -39,6 +40,7 @@ pub struct Client {
 #[derive(Debug, Clone)]
 pub(crate) enum Task {
     Resource { kind: &'static Kind, action: Action, words: Vec<String>, all: bool },
+    Insight { kind: &'static Kind, insight: Insight, words: Vec<String> },
     Status,
     Changelog,
     ClusterStatus,
@@ -115,6 +117,11 @@ impl FromArgMatches for Client {
                 let kind = KINDS.iter().find(|kind| kind.name == name).ok_or_else(missing)?;
                 let (name, inner) = below.remove_subcommand().ok_or_else(missing)?;
                 below = inner;
+                if let Some(insight) = insights(kind).find(|insight| insight.name() == name) {
+                    let words = insight.words(&mut below);
+                    let task = Task::Insight { kind, insight, words };
+                    return Ok(Self { options: Options::from_arg_matches_mut(&mut below)?, task });
+                }
                 let action = Action::ALL.iter().find(|(_, known, _)| *known == name).ok_or_else(missing)?.0;
                 resource_task(kind, action, &mut below)
             }
@@ -126,6 +133,12 @@ impl FromArgMatches for Client {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
     }
+}
+
+/// What can be seen of a kind besides its resources.
+fn insights(kind: &Kind) -> impl Iterator<Item = Insight> + use<> {
+    let has_any = kind.name == "module";
+    Insight::ALL.into_iter().filter(move |_| has_any)
 }
 
 /// Version 2's flags become the words that version 1 would have used.
@@ -203,7 +216,7 @@ fn resource(kind: &'static Kind) -> Command {
         }
         command = command.subcommand(Options::augment_args(leaf));
     }
-    command
+    insights(kind).fold(command, |command, insight| command.subcommand(insight.command()))
 }
 
 fn leaf(name: &'static str, about: &'static str) -> Command {

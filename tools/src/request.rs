@@ -142,7 +142,8 @@ fn delete_all(kind: &Kind, properties: &Map<String, Value>) -> Result<Request, F
     })
 }
 
-fn query(properties: &Map<String, Value>) -> String {
+/// A query of the properties; empty for none.
+pub(crate) fn query(properties: &Map<String, Value>) -> String {
     let mut query = String::new();
     for (key, value) in properties {
         query.push(if query.is_empty() { '?' } else { '&' });
@@ -160,7 +161,8 @@ fn text<'a>(properties: &'a Map<String, Value>, key: &str) -> Result<Option<&'a 
     }
 }
 
-fn segment(part: &str) -> Result<String, Failure> {
+/// One segment of a path.
+pub(crate) fn segment(part: &str) -> Result<String, Failure> {
     // A dot segment would be another resource's path once somebody on the way normalises it.
     if part.is_empty() || part == "." || part == ".." {
         return Err(Failure::usage(format!("{part:?} cannot be a name")).hint("give it letters or digits"));

@@ -4,8 +4,11 @@
 use crate::answer;
 use crate::command::{Action, Client, Task};
 use crate::failure::{Exit, Failure};
+use crate::insight::{Asked, Insight};
+use crate::log_lines;
 use crate::options::{Options, Output, Settings};
 use crate::request::{self, Request};
+use crate::stats;
 use crate::status;
 use crate::table::Style;
 use crate::terminal;
@@ -66,8 +69,13 @@ struct Report {
 fn attempt(options: &Options, client: Client, world: &mut World<'_>) -> Result<Report, Failure> {
     let settings = client.options.over(options).resolve(world.env)?;
     // The command line is judged before anybody is asked for a password.
+    let asked = match &client.task {
+        Task::Insight { kind, insight, words } => Some(Asked::of(kind, *insight, words)?),
+        _ => None,
+    };
     let request = match &client.task {
         Task::Resource { kind, action, words, all } => Some(request::build(kind, *action, words, *all)?),
+        Task::Insight { .. } => asked.as_ref().map(|asked| asked.request(None)).transpose()?,
         Task::Status => None,
         Task::Changelog => Some(Request::get("/api/v1/changelog", "show", "the change log")),
         Task::ClusterStatus => Some(Request::get("/api/v1/cluster/status", "show", "the cluster's status")),
@@ -83,6 +91,10 @@ fn attempt(options: &Options, client: Client, world: &mut World<'_>) -> Result<R
         let status::Status { data, ready } = status::ask(&mut wire)?;
         return Ok(Report { text: answer::text(None, &data, output, style), note: String::new(), ok: ready });
     };
+    if let Some(asked) = asked.filter(|asked| asked.follow) {
+        log_lines::follow(&mut wire, &asked, (output, style), world.out)?;
+        return Ok(Report { text: String::new(), note: String::new(), ok: true });
+    }
     let data = answer::data(wire.send(&request)?, &request)?;
     let (text, note) = match client.task {
         Task::Resource { kind, action: Action::Create, .. } => {
@@ -92,6 +104,14 @@ fn attempt(options: &Options, client: Client, world: &mut World<'_>) -> Result<R
         // What was deleted is gone; version 1 prints nothing either.
         Task::Resource { action: Action::Delete, .. } => {
             (String::new(), format!("{} deleted\n", request.what))
+        }
+        Task::Insight { insight: Insight::Logs, .. } => {
+            let empty = data.as_array().is_some_and(Vec::is_empty) && output == Output::Table;
+            let note = if empty { "the log is empty\n".into() } else { String::new() };
+            (log_lines::listing(&data, output, style), note)
+        }
+        Task::Insight { insight: Insight::Stats, .. } if output == Output::Table => {
+            (stats::text(&data, style), String::new())
         }
         Task::Resource { kind, .. } => {
             let empty = data.as_array().is_some_and(Vec::is_empty) && output == Output::Table;

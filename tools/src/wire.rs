@@ -8,7 +8,7 @@ use crate::follow;
 use crate::request::Request;
 use base64::Engine;
 use serde_json::Value;
-use std::io::Write;
+use std::io::{BufReader, Write};
 use std::time::Duration;
 
 /// Largest answer that is read, in bytes.
@@ -17,6 +17,8 @@ const ANSWER_BYTES: u64 = 64 << 20;
 const CONNECT: Duration = Duration::from_secs(5);
 /// Longest wait for a whole answer: a write waits for Raft and for every shard.
 const WHOLE: Duration = Duration::from_secs(60);
+/// Longest silence of a stream, which says something every 15 s.
+const SILENCE: Duration = Duration::from_secs(50);
 /// A leader may change between two redirects, but not for ever.
 const HOPS: usize = 3;
 
@@ -38,6 +40,14 @@ impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
+}
+
+/// What a request for a stream gave.
+pub(crate) enum Opened {
+    /// Lines as they come.
+    Lines(BufReader<ureq::BodyReader<'static>>),
+    /// Something else, read to its end.
+    Other(Answer),
 }
 
 /// A client of one admin API.
@@ -104,11 +114,32 @@ impl<'a> Wire<'a> {
             .hint(format!("if you trust it, name it yourself: --admin {leader}")))
     }
 
+    /// Sends a request whose answer goes on without end. No redirect is followed.
+    pub(crate) fn open(&mut self, request: &Request) -> Result<Opened, Failure> {
+        let url = self.admin.url(&request.target);
+        let (head, body) = self.begin(&url, request, true)?;
+        let is_stream = head.headers.get("content-type").is_some_and(|kind| kind == "application/x-ndjson");
+        if head.status == 200 && is_stream {
+            return Ok(Opened::Lines(BufReader::new(body.into_reader())));
+        }
+        self.finish(url, head, body).map(Opened::Other)
+    }
+
     fn once(&mut self, address: &Address, request: &Request) -> Result<Answer, Failure> {
         let url = address.url(&request.target);
+        let (head, body) = self.begin(&url, request, false)?;
+        self.finish(url, head, body)
+    }
+
+    fn begin(
+        &mut self,
+        url: &str,
+        request: &Request,
+        is_stream: bool,
+    ) -> Result<(ureq::http::response::Parts, ureq::Body), Failure> {
         let mut head = ureq::http::Request::builder()
             .method(request.method)
-            .uri(&url)
+            .uri(url)
             .header("accept", "application/json");
         if let Some(authorization) = &self.authorization {
             head = head.header("authorization", authorization);
@@ -120,11 +151,25 @@ impl<'a> Wire<'a> {
                 .body(body.to_string())
                 .map_err(ureq::Error::from)
                 .and_then(|request| self.agent.run(request)),
-            None => head.body(()).map_err(ureq::Error::from).and_then(|request| self.agent.run(request)),
+            None => head.body(()).map_err(ureq::Error::from).and_then(|request| {
+                if !is_stream {
+                    return self.agent.run(request);
+                }
+                let config = self.agent.configure_request(request).timeout_global(None);
+                self.agent.run(config.timeout_per_read(Some(SILENCE)).build())
+            }),
         };
-        let unreachable = |error: ureq::Error| unreachable(&url, &error);
-        let (head, mut body) = sent.map_err(unreachable)?.into_parts();
-        let bytes = body.with_config().limit(ANSWER_BYTES).read_to_vec().map_err(unreachable)?;
+        Ok(sent.map_err(|error| unreachable(url, &error))?.into_parts())
+    }
+
+    fn finish(
+        &mut self,
+        url: String,
+        head: ureq::http::response::Parts,
+        mut body: ureq::Body,
+    ) -> Result<Answer, Failure> {
+        let bytes = body.with_config().limit(ANSWER_BYTES).read_to_vec();
+        let bytes = bytes.map_err(|error| unreachable(&url, &error))?;
         self.note(&format!("< {} ({} bytes)\n", head.status, bytes.len()));
         let text = |value: &ureq::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         Ok(Answer {

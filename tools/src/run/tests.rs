@@ -136,6 +136,7 @@ fn ask(line: &[&str], status: u16, body: &str) -> (Outcome, Arrived) {
 }
 
 mod follows;
+mod insight;
 mod prints;
 mod refuses;
 mod sends;

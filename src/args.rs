@@ -240,6 +240,12 @@ pub struct Serve {
     /// Certificates (PEM) of authorities that a module's fetch trusts beside the system's
     #[arg(long, value_name = "FILE", help_heading = "Modules")]
     pub fetch_ca_file: Option<PathBuf>,
+    /// Cached values of one namespace on one shard, with keys and overhead; the least recently used go
+    #[arg(long, value_name = "BYTES", default_value = "16m", value_parser = size, help_heading = "Modules")]
+    pub cache_bytes: usize,
+    /// Largest cached value
+    #[arg(long, value_name = "BYTES", default_value = "1m", value_parser = size, help_heading = "Modules")]
+    pub cache_value_bytes: usize,
 }
 
 impl Serve {
@@ -293,6 +299,8 @@ impl Serve {
             script_contexts: self.module_contexts,
             fetch_max: self.fetch_max,
             fetch_timeout: self.fetch_timeout,
+            cache_bytes: self.cache_bytes.max(64 << 10),
+            cache_value_bytes: self.cache_value_bytes,
             ..Limits::default()
         }
     }

@@ -13,7 +13,7 @@ use tidegate_admin::config::{FileConfig, LoadOptions, load};
 use tidegate_admin::{AdminHandle, ShardLink, TestServer};
 use tidegate_mailbox::QueueWriter;
 use tidegate_recorder::{Feed, RecorderHandle, RecorderOptions};
-use tidegate_shards::{Driver, RingOptions, ShardOptions, spawn_shard, wakeups};
+use tidegate_shards::{Driver, RingOptions, ShardOptions, cache_mesh, spawn_shard, wakeups};
 use tidegate_snapshot::{ModuleLimits, RecordSink, ToAdmin, ToShard};
 use tracing::{info, warn};
 use tracing_subscriber::Layer;
@@ -310,9 +310,17 @@ fn start_shards(
     let (tell, told) = mpsc::channel();
     let snapshot = admin.snapshot();
     let surroundings = surroundings::gather(&plan.admin, plan.args.fetch_ca_file.as_deref())?;
-    for (index, listener) in std::mem::take(&mut plan.proxy).into_iter().enumerate() {
+    let (mut wakes, mut sources) = (Vec::new(), Vec::new());
+    for index in 0..plan.proxy.len() {
         let (wake, source) =
             wakeups().map_err(|error| format!("no socket pair for shard {index}: {error}"))?;
+        wakes.push(wake);
+        sources.push(source);
+    }
+    let ends = cache_mesh(&wakes).into_iter().zip(wakes).zip(sources);
+    for ((index, listener), ((cache, wake), source)) in
+        std::mem::take(&mut plan.proxy).into_iter().enumerate().zip(ends)
+    {
         let (snapshots, newest) = tidegate_mailbox::slot(wake.clone());
         let (inbox, messages) = tidegate_mailbox::queue(SHARD_INBOX, wake);
         links.push(ShardLink { snapshots, inbox: inbox.clone() });
@@ -328,6 +336,7 @@ fn start_shards(
             snapshot: snapshot.clone(),
             snapshots: newest,
             messages,
+            cache,
             wakeups: source,
             admin: to_admin.clone(),
             reader: admin.reader(),

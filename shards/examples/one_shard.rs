@@ -5,7 +5,7 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
-use tidegate_shards::{Driver, Limits, RingOptions, ShardOptions, spawn_shard, wakeups};
+use tidegate_shards::{Driver, Limits, RingOptions, ShardOptions, cache_mesh, spawn_shard, wakeups};
 use tidegate_snapshot::*;
 
 fn main() {
@@ -61,6 +61,7 @@ fn main() {
         script_slots: 0,
     });
     let (wake, source) = wakeups().expect("a socket pair");
+    let cache = cache_mesh(std::slice::from_ref(&wake)).remove(0);
     let (_keep, snapshots) = tidegate_mailbox::slot(wake.clone());
     let (_inbox, messages) = tidegate_mailbox::queue(64, wake);
     let (admin, mut from_shard) = tidegate_mailbox::queue(1024, Arc::new(|| {}));
@@ -74,6 +75,7 @@ fn main() {
         snapshot,
         snapshots,
         messages,
+        cache,
         wakeups: source,
         admin,
         reader: Arc::new(()),

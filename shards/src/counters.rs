@@ -189,6 +189,7 @@ impl Counters {
             fetch_refused: self.fetch_refused.take(),
             fetch_open: self.fetch_open.get(),
             snapshots_held,
+            ..ShardTotals::default()
         };
         let mut rows = self.rows.borrow_mut();
         let mut routes = std::mem::take(&mut rows.orphans);

@@ -1,11 +1,13 @@
 //! The shard's mailbox: snapshots are installed between two turns of the loop and acknowledged, answers reach who asked,
 //! and a drain begins.
 
+use crate::cache::ToPeer;
 use crate::local::Local;
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use tidegate_mailbox::{QueueReader, SlotReader};
-use tidegate_reactor::{Wakeups, cut_idle, sleep};
+use tidegate_reactor::{Wakeups, cut_idle, give_way, sleep};
 use tidegate_snapshot::{Snapshot, ToAdmin, ToShard};
 
 /// The reading ends.
@@ -14,7 +16,9 @@ pub struct Mailbox {
     pub snapshots: SlotReader<Arc<Snapshot>>,
     /// Messages.
     pub messages: QueueReader<ToShard>,
-    /// Resolves when either has something.
+    /// What other shards say of cached values.
+    pub cache: QueueReader<ToPeer>,
+    /// Resolves when one of them has something.
     pub wakeups: Wakeups,
 }
 
@@ -31,6 +35,8 @@ pub async fn run(local: Rc<Local>, mut mailbox: Mailbox) {
         if let Some(snapshot) = mailbox.snapshots.take() {
             let generation = snapshot.generation;
             local.scripts.retain(snapshot.script_slots);
+            let namespaces: HashSet<&str> = snapshot.namespaces.iter().map(|n| &*n.name).collect();
+            local.lender.cache.install(generation, |name| namespaces.contains(name));
             local.current.install(snapshot);
             let shard = local.lender.outbox.shard;
             tell(&local, || ToAdmin::Installed { shard, generation }).await;
@@ -44,6 +50,11 @@ pub async fn run(local: Rc<Local>, mut mailbox: Mailbox) {
                     cut_idle();
                 }
             }
+        }
+        if local.lender.cache.receive(&mut mailbox.cache) {
+            // There may be more.
+            give_way().await;
+            continue;
         }
         if mailbox.wakeups.next().await.is_err() {
             // The other end lives as long as the process; without it there is no more configuration to come.

@@ -6,6 +6,7 @@
 
 mod accept;
 mod body;
+mod cache;
 mod connection;
 mod counters;
 mod exchange;
@@ -32,6 +33,7 @@ mod tickets;
 mod upstream;
 mod wire;
 
+pub use cache::{CachePeers, cache_mesh};
 pub use limits::Limits;
 pub use shard::{ShardOptions, spawn_shard};
 pub use surroundings::Surroundings;

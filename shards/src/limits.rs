@@ -51,6 +51,10 @@ pub struct Limits {
     pub fetch_max: usize,
     /// From the start of a module's fetch to the head of its response.
     pub fetch_timeout: Duration,
+    /// Bytes of one namespace's cache on this shard, keys and overhead counted.
+    pub cache_bytes: usize,
+    /// Bytes of one cached value.
+    pub cache_value_bytes: usize,
     /// Names that modules asked for, kept resolved.
     pub resolved_names: usize,
     /// How long such a name is believed.
@@ -77,6 +81,8 @@ impl Default for Limits {
             client_socket: SocketOptions::default(),
             upstream_socket: SocketOptions::default(),
             script_contexts: 64,
+            cache_bytes: 16 << 20,
+            cache_value_bytes: 1 << 20,
             module_lines: 128,
             module_line_bytes: 128 << 10,
             fetch_max: 1_024,

@@ -1,6 +1,7 @@
 //! One shard: a thread on a core with its own runtime, listener, tables and pools, from its birth to its drained end.
 
 use crate::accept;
+use crate::cache::{Cache, CachePeers};
 use crate::counters::Counters;
 use crate::fetch::Fetcher;
 use crate::install::{self, Mailbox};
@@ -49,7 +50,9 @@ pub struct ShardOptions {
     pub snapshots: SlotReader<Arc<Snapshot>>,
     /// Messages.
     pub messages: QueueReader<ToShard>,
-    /// Wakes it for either.
+    /// The other shards' caches; woken by the same hook.
+    pub cache: CachePeers,
+    /// Wakes it for all of these.
     pub wakeups: WakeSource,
     /// Its way to the admin.
     pub admin: QueueWriter<ToAdmin>,
@@ -130,6 +133,8 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
         tls,
         around: options.surroundings,
     });
+    let (cache, cache_inbox) = Cache::new(options.index, options.cache, &options.limits);
+    cache.install(generation, |_| true);
     let lender = Rc::new(Lender {
         reader: options.reader,
         outbox: Outbox::new(options.admin, options.index, &options.limits),
@@ -138,6 +143,7 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
         names: names.clone(),
         fetcher,
         running: Default::default(),
+        cache,
     });
     let local = Rc::new(Local {
         scripts: Scripts::new(lender.clone(), options.limits.script_contexts),
@@ -152,9 +158,11 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
     });
     let shard = options.index;
     install::tell(&local, || ToAdmin::Installed { shard, generation }).await;
-    let mailbox = Mailbox { snapshots: options.snapshots, messages: options.messages, wakeups };
+    let mailbox =
+        Mailbox { snapshots: options.snapshots, messages: options.messages, cache: cache_inbox, wakeups };
     spawn(install::run(local.clone(), mailbox));
     spawn(report(local.clone()));
+    spawn(local.lender.cache.clone().sweep());
     started(Ok(()));
     // Dropping the accepting future closes the listener.
     race(accept::run(local.clone(), listener), drain_begins(&local)).await;
@@ -162,6 +170,7 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
         sleep(DRAIN_INTERVAL).await;
     }
     local.upstreams.pool.close_idle(&local.lender.counters);
+    local.lender.cache.end();
     send_report(&local);
     local.records.flush();
     install::tell(&local, || ToAdmin::Drained { shard }).await;
@@ -190,6 +199,11 @@ fn send_report(local: &Local) {
     let lender = &local.lender;
     lender.outbox.roll(&lender.counters);
     let mut report = lender.counters.take(lender.outbox.shard, local.current.held());
+    let cache = lender.cache.take_counts();
+    let totals = &mut report.totals;
+    (totals.cache_hits, totals.cache_misses, totals.cache_sets) = (cache.hits, cache.misses, cache.sets);
+    (totals.cache_evictions, totals.cache_dropped) = (cache.evictions, cache.dropped);
+    totals.cache_bytes = cache.bytes;
     report.scripts = local.scripts.report();
     // A full mailbox loses one interval's numbers, and says so.
     if lender.outbox.admin.send(ToAdmin::Report(Box::new(report))).is_err() {

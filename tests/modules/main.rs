@@ -14,6 +14,7 @@ mod functions;
 mod limits;
 mod logs;
 mod selecting;
+mod storage;
 mod swap;
 
 use harness::{Message, Upstream};

@@ -26,6 +26,7 @@ const RANKS: &[&[&str]] = &[
     &["wire"],
     // Beneath a wire; `tls` above is what a listener will do with it.
     &["secure"],
+    &["cache"],
     &["outbox", "reply", "tickets"],
     &["counters"],
     &["fault", "surroundings"],

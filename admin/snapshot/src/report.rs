@@ -73,6 +73,18 @@ pub struct ShardTotals {
     pub fetch_refused: u64,
     /// Fetches under way now, bodies included.
     pub fetch_open: u64,
+    /// Reads of the cache that found a value.
+    pub cache_hits: u64,
+    /// Reads of the cache that found none.
+    pub cache_misses: u64,
+    /// Writes to the cache.
+    pub cache_sets: u64,
+    /// Cached values that went for others.
+    pub cache_evictions: u64,
+    /// Words about cached values that found no room at another shard, which forgets what they were about.
+    pub cache_dropped: u64,
+    /// Bytes of cached values now.
+    pub cache_bytes: u64,
     /// Snapshots that requests still hold now.
     pub snapshots_held: u64,
 }

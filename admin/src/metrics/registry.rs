@@ -161,7 +161,7 @@ impl Registry {
 
     fn render_shards(&self, out: &mut Exposition) {
         type Field = fn(&ShardTotals) -> u64;
-        let families: [(&str, &str, &str, Field); 15] = [
+        let families: [(&str, &str, &str, Field); 21] = [
             ("tidegate_connections", "gauge", "Client connections open now.", |t| t.connections),
             ("tidegate_connections_accepted_total", "counter", "Client connections accepted.", |t| {
                 t.accepted
@@ -200,6 +200,26 @@ impl Registry {
                 |t| t.fetch_refused,
             ),
             ("tidegate_fetch_open", "gauge", "Fetches under way, bodies included.", |t| t.fetch_open),
+            (
+                "tidegate_cache_hits_total",
+                "counter",
+                "Reads of the modules' cache that found a value.",
+                |t| t.cache_hits,
+            ),
+            ("tidegate_cache_misses_total", "counter", "Reads of the modules' cache that found none.", |t| {
+                t.cache_misses
+            }),
+            ("tidegate_cache_sets_total", "counter", "Writes to the modules' cache.", |t| t.cache_sets),
+            ("tidegate_cache_evictions_total", "counter", "Cached values that went for others.", |t| {
+                t.cache_evictions
+            }),
+            (
+                "tidegate_cache_dropped_total",
+                "counter",
+                "Words about cached values that found no room at another shard.",
+                |t| t.cache_dropped,
+            ),
+            ("tidegate_cache_bytes", "gauge", "Bytes of cached values.", |t| t.cache_bytes),
             ("tidegate_snapshots_held", "gauge", "Configuration snapshots that requests still hold.", |t| {
                 t.snapshots_held
             }),
@@ -338,6 +358,7 @@ fn add_totals(sum: &mut ShardTotals, more: &ShardTotals) {
     sum.upstream_idle = more.upstream_idle;
     sum.fetch_open = more.fetch_open;
     sum.snapshots_held = more.snapshots_held;
+    sum.cache_bytes = more.cache_bytes;
     for (sum, more) in [
         (&mut sum.accepted, more.accepted),
         (&mut sum.requests, more.requests),
@@ -350,6 +371,11 @@ fn add_totals(sum: &mut ShardTotals, more: &ShardTotals) {
         (&mut sum.fetches, more.fetches),
         (&mut sum.fetch_errors, more.fetch_errors),
         (&mut sum.fetch_refused, more.fetch_refused),
+        (&mut sum.cache_hits, more.cache_hits),
+        (&mut sum.cache_misses, more.cache_misses),
+        (&mut sum.cache_sets, more.cache_sets),
+        (&mut sum.cache_evictions, more.cache_evictions),
+        (&mut sum.cache_dropped, more.cache_dropped),
     ] {
         *sum = sum.wrapping_add(more);
     }

@@ -15,5 +15,5 @@ pub use deadline::{Cut, Deadline, cut_idle};
 pub use driver::{Driver, RingOptions, probe, run};
 pub use listener::Listener;
 pub use socket::{ConnectError, Reader, Socket, SocketOptions, Writer, connect};
-pub use task::{Either, race, sleep, spawn, spawn_guarded};
+pub use task::{Either, give_way, race, sleep, spawn, spawn_guarded};
 pub use wake::{WakeSource, Wakeups, wakeups};

@@ -2,6 +2,7 @@
 //! from the local store on this thread; writes and names go to the admin and come back as a message.
 
 use super::scripted::Scripted;
+use crate::cache::{Cache, CacheView};
 use crate::counters::Counters;
 use crate::fetch::Fetcher;
 use crate::names::Names;
@@ -12,7 +13,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_js::{
-    ConsoleLevel, Function, Host, HttpRequest, HttpResponse, Pending, Refused, StateRead, StateWrite,
+    CacheScope, CacheUpdate, CacheValue, ConsoleLevel, Function, Host, HttpRequest, HttpResponse, Pending,
+    Refused, StateRead, StateWrite,
 };
 use tidegate_reactor::{Either, clock, race, sleep};
 use tidegate_snapshot::{
@@ -38,6 +40,8 @@ pub struct Lender {
     pub fetcher: Rc<Fetcher>,
     /// Whose module runs now.
     pub running: Running,
+    /// Cached values.
+    pub cache: Rc<Cache>,
 }
 
 /// The function and the exchange that JavaScript runs for at this moment: a shard polls one call at a time. It is what
@@ -63,12 +67,15 @@ pub struct ScriptHost {
     pub namespace: Arc<str>,
     /// `namespace/entry`: whose log its lines belong into.
     key: Arc<str>,
+    /// The namespace's cached values.
+    cache: CacheView,
 }
 
 impl ScriptHost {
     /// A host for the runtime of a script.
     pub fn new(lender: Rc<Lender>, script: &Script) -> Self {
-        Self { lender, namespace: script.namespace.clone(), key: script.key.clone() }
+        let cache = lender.cache.view(script.namespace.clone());
+        Self { lender, namespace: script.namespace.clone(), key: script.key.clone(), cache }
     }
 
     /// Sends a line for the module's log, with what is known of where it came from.
@@ -157,6 +164,28 @@ impl Host for ScriptHost {
             }
         };
         self.lender.reader.read(&self.namespace, &query).map_err(Refused)
+    }
+
+    fn cache_get(&self, key: &str) -> Option<CacheValue> {
+        self.cache.get(key)
+    }
+
+    fn cache_set(&self, key: &str, value: Option<CacheValue>, ttl_ms: Option<u64>) -> Result<(), Refused> {
+        self.cache.set(key, value, ttl_ms)
+    }
+
+    fn cache_update(
+        &self,
+        scope: CacheScope,
+        key: &str,
+        update: CacheUpdate,
+    ) -> Pending<Result<Option<CacheValue>, Refused>> {
+        match scope {
+            CacheScope::Node => self.cache.update(key, update),
+            CacheScope::Cluster => Box::pin(std::future::ready(Err(Refused(
+                "the cluster's cache: not available where this module runs".into(),
+            )))),
+        }
     }
 
     fn write_state(&self, write: StateWrite) -> Pending<Result<String, Refused>> {

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use crate::wires::{Net, Pieces};
 use tidegate_js::{
-    Answer, Compiled, ConsoleLevel, Described, Diagnostic, Exchange, Failure, Function, Functions, Grants,
-    Host, Language, Lease, Limits, ModuleCode, Pending, Refused, RequestPart, Runtime, Side, StateRead,
-    StateWrite, check_graph, compile,
+    Answer, Chunks, Compiled, ConsoleLevel, Described, Diagnostic, Exchange, Failure, Function, Functions,
+    Grants, Host, HttpRequest, HttpResponse, Language, Lease, Limits, ModuleCode, Pending, Refused,
+    RequestPart, Runtime, Side, StateRead, StateWrite, check_graph, compile,
 };
 
 #[derive(Default)]
@@ -28,6 +29,7 @@ pub(crate) struct TestHost {
     pub(crate) writes_stall: Rc<Cell<bool>>,
     pub(crate) writes: RefCell<Vec<StateWrite>>,
     seed: Cell<u8>,
+    pub(crate) net: Rc<Net>,
 }
 
 impl TestHost {
@@ -100,6 +102,10 @@ impl Host for Shared {
         })
     }
 
+    fn fetch(&self, request: HttpRequest) -> Pending<Result<HttpResponse, Refused>> {
+        self.0.net.clone().serve(request)
+    }
+
     fn write_state(&self, write: StateWrite) -> Pending<Result<String, Refused>> {
         self.0.writes.borrow_mut().push(write.clone());
         if let StateWrite::PutDocument { collection, id, data } = &write {
@@ -124,6 +130,10 @@ pub(crate) struct TestExchange {
     pub(crate) params: Vec<(String, String)>,
     /// While true, reading a body waits.
     pub(crate) body_stalls: Rc<Cell<bool>>,
+    /// Bodies that were replaced by streams.
+    pub(crate) streamed: RefCell<[Option<Rc<dyn Chunks>>; 3]>,
+    /// Bodies that were taken as streams.
+    pub(crate) taken: RefCell<[Option<Rc<Pieces>>; 3]>,
 }
 
 impl Default for TestExchange {
@@ -142,6 +152,8 @@ impl Default for TestExchange {
             ended: Cell::new(false),
             params: vec![("id".into(), "77".into()), ("__proto__".into(), "evil".into())],
             body_stalls: Rc::default(),
+            streamed: RefCell::default(),
+            taken: RefCell::default(),
         }
     }
 }
@@ -278,6 +290,22 @@ impl Exchange for TestExchange {
             (false, true) => Poll::Ready(Err(Refused("the body is too large".into()))),
             (false, false) => Poll::Ready(Ok(Rc::from(&body[..]))),
         }))
+    }
+
+    fn body(&self, side: Side) -> Result<Rc<dyn Chunks>, Refused> {
+        if self.taken.borrow()[index(side)].is_some() {
+            return Err(Refused("the body was taken already".into()));
+        }
+        let text = self.body(side);
+        let (first, second) = text.split_at(text.len() / 2);
+        let pieces = Pieces::of(&[first, second], false);
+        self.taken.borrow_mut()[index(side)] = Some(pieces.clone());
+        Ok(pieces)
+    }
+
+    fn stream_body(&self, side: Side, body: Rc<dyn Chunks>) -> Result<(), Refused> {
+        self.streamed.borrow_mut()[index(side)] = Some(body);
+        Ok(())
     }
 
     fn write_body(&self, side: Side, body: Vec<u8>) -> Result<(), Refused> {

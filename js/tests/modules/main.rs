@@ -17,5 +17,8 @@ mod scheduled;
 mod seen;
 mod storage;
 mod vectors;
+mod web;
+mod web_rules;
 mod webcrypto;
 mod webcrypto_rules;
+mod wires;

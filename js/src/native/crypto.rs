@@ -53,7 +53,7 @@ macro_rules! algorithms {
                 }
             }
 
-            fn update(&mut self, data: &[u8]) {
+            pub(super) fn update(&mut self, data: &[u8]) {
                 match self {
                     $(State::$variant(h) => Digest::update(h, data),)*
                     $(State::Keyed(Keyed::$variant(h)) => Mac::update(h, data),)*

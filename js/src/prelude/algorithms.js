@@ -29,7 +29,9 @@ const curve = ["namedCurve", read.text, REQUIRED];
 const gcm = [
   ["iv", read.octets, REQUIRED], ["additionalData", read.octets], ["tagLength", read.number],
 ];
+const salt = ["salt", read.octets, REQUIRED];
 const [HMAC, GCM, RSA, PSS, ECDSA, ED] = ["HMAC", "AES-GCM", "RSASSA-PKCS1-v1_5", "RSA-PSS", "ECDSA", "Ed25519"];
+const [HKDF, PBKDF2] = ["HKDF", "PBKDF2"];
 
 // Operation → name → members.
 const table = {
@@ -41,12 +43,17 @@ const table = {
   },
   importKey: {
     [HMAC]: [hash, ["length", read.number]], [GCM]: none, [RSA]: [hash], [PSS]: [hash], [ECDSA]: [curve], [ED]: none,
+    [HKDF]: none, [PBKDF2]: none,
   },
   sign: {
     [HMAC]: none, [RSA]: none, [PSS]: [["saltLength", read.number, REQUIRED]], [ECDSA]: [hash], [ED]: none,
   },
   encrypt: { [GCM]: gcm },
+  deriveBits: { [HKDF]: [hash, salt, ["info", read.octets, REQUIRED]], [PBKDF2]: [hash, salt, ["iterations", read.number, REQUIRED]] },
+  // "Get key length": what deriveKey reads of the key it is to make.
+  derivedKey: { [HMAC]: [hash, ["length", read.number]], [GCM]: [["length", read.number, REQUIRED]] },
 };
+table.deriveKey = table.deriveBits;
 table.verify = table.sign;
 table.decrypt = table.wrapKey = table.unwrapKey = table.encrypt;
 
@@ -85,6 +92,18 @@ function copied(data) {
   const view = octets(data);
   return view instanceof Buffer ? view.slice(0) : new Uint8Array(view);
 }
+
+// Bits of a key to be derived.
+export function keyLength({ name, hash, length }) {
+  if (name === HMAC) return length ?? (hash === "SHA-384" || hash === "SHA-512" ? 1024 : 512);
+  if (length !== 128 && length !== 192 && length !== 256) {
+    throw new DOMException("an AES-GCM key has 128 or 256 bits", "OperationError");
+  }
+  return length;
+}
+
+// An optional unsigned long that may be null.
+export const bitCount = (length) => (length === undefined || length === null ? null : read.number(length, "length"));
 
 const USAGES = ["encrypt", "decrypt", "sign", "verify", "deriveKey", "deriveBits", "wrapKey", "unwrapKey"];
 

@@ -2,7 +2,7 @@
 // module can reach into. Operations are done when their promise is given, and count against the call's CPU time.
 import { native, expose, inspect } from "tidegate:native";
 import { DOMException } from "tidegate:exception";
-import { normalize, octets, usages, format, jwk } from "tidegate:algorithms";
+import { normalize, octets, usages, format, jwk, keyLength, bitCount } from "tidegate:algorithms";
 
 native.need("hashes");
 native.need("webcrypto");
@@ -115,11 +115,15 @@ class SubtleCrypto {
     }
     return imported(form, object, key, extractable, wanted);
   }
-  async deriveKey() {
-    throw new DOMException("deriveKey is not supported; HMAC by sign() is", "NotSupportedError");
+  async deriveBits(algorithm, baseKey, length) {
+    return call("deriveBits", normalize("deriveBits", algorithm), handleOf(baseKey), bitCount(length));
   }
-  async deriveBits() {
-    throw new DOMException("deriveBits is not supported; HMAC by sign() is", "NotSupportedError");
+  async deriveKey(algorithm, baseKey, derivedKeyType, extractable, keyUsages) {
+    const normal = normalize("deriveKey", algorithm);
+    const bits = keyLength(normalize("derivedKey", derivedKeyType));
+    const key = normalize("importKey", derivedKeyType);
+    const wanted = usages(keyUsages);
+    return imported("raw", call("deriveKey", normal, handleOf(baseKey), bits), key, extractable, wanted);
   }
   get [Symbol.toStringTag]() { return "SubtleCrypto"; }
 }

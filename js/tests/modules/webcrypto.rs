@@ -301,3 +301,68 @@ fn ecdsa_and_ed25519() {
         ("const k = await subtle.importKey('jwk', EC, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign']); return fails(() => subtle.sign({ name: 'ECDSA', hash: 'SHA-512' }, k, utf8('x')))", "NotSupportedError"),
     ]);
 }
+
+#[test]
+fn derived_bits_and_keys() {
+    // RFC 5869, test cases 1 and 3; RFC 6070; RFC 7914, section 11.
+    for (how, secret, bits, expected) in [
+        (
+            "{ name: 'HKDF', hash: 'SHA-256', salt: un('000102030405060708090a0b0c'), info: un('f0f1f2f3f4f5f6f7f8f9') }",
+            "un('0b'.repeat(22))",
+            336,
+            "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865",
+        ),
+        (
+            "{ name: 'HKDF', hash: 'SHA-256', salt: un(''), info: un('') }",
+            "un('0b'.repeat(22))",
+            336,
+            "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8",
+        ),
+        (
+            "{ name: 'PBKDF2', hash: 'SHA-1', salt: utf8('salt'), iterations: 1 }",
+            "utf8('password')",
+            160,
+            "0c60c80f961f0e71f3a9b524af6012062fe037a6",
+        ),
+        (
+            "{ name: 'PBKDF2', hash: 'SHA-1', salt: utf8('salt'), iterations: 2 }",
+            "utf8('password')",
+            160,
+            "ea6c014dc72d6f8ccd1ed92ace1d41f0d8de8957",
+        ),
+        (
+            "{ name: 'pbkdf2', hash: 'SHA-1', salt: utf8('salt'), iterations: 4096 }",
+            "utf8('password')",
+            160,
+            "4b007901b765489abead49d926f721d065a429c1",
+        ),
+        (
+            "{ name: 'PBKDF2', hash: 'SHA-256', salt: utf8('salt'), iterations: 1 }",
+            "utf8('passwd')",
+            512,
+            "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc49ca9cccf179b645991664b39d77ef317c71b845b1e30bd509112041d3a19783",
+        ),
+    ] {
+        let statements = format!(
+            "const how = {how}; const key = await subtle.importKey('raw', {secret}, how.name, false, ['deriveBits']);
+             return hex(await subtle.deriveBits(how, key, {bits}))"
+        );
+        assert_eq!(run(&statements), expected, "{how}");
+    }
+    check(&[
+        ("const how = { name: 'HKDF', hash: 'SHA-512', salt: utf8('s'), info: utf8('i') };
+          const secret = await subtle.importKey('raw', utf8('secret'), 'HKDF', false, ['deriveKey', 'deriveBits']);
+          const sealing: any = await subtle.deriveKey(how, secret, { name: 'AES-GCM', length: 256 }, true, ['encrypt']);
+          const signing: any = await subtle.deriveKey(how, secret, { name: 'HMAC', hash: 'SHA-384' }, true, ['sign']);
+          return [hex(await subtle.exportKey('raw', sealing)) === hex(await subtle.deriveBits(how, secret, 256)), signing.algorithm.length].join()", "true,1024"),
+        ("const how = { name: 'HKDF', hash: 'SHA-256', salt: utf8('s'), info: utf8('i') };
+          const secret = await subtle.importKey('raw', utf8('secret'), 'HKDF', false, ['deriveBits']);
+          const bits = (n: any) => fails(() => subtle.deriveBits(how, secret, n));
+          return [await bits(null), await bits(7), await bits(255 * 256 + 8), await bits(-1),
+            await fails(() => subtle.deriveKey(how, secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])),
+            await fails(() => subtle.importKey('raw', utf8('secret'), 'HKDF', true, ['deriveBits'])),
+            await fails(() => subtle.importKey('jwk', HS, 'PBKDF2', false, ['deriveBits'])),
+            await fails(() => subtle.exportKey('raw', secret))].join()",
+          "OperationError,OperationError,OperationError,TypeError,InvalidAccessError,SyntaxError,NotSupportedError,InvalidAccessError"),
+    ]);
+}

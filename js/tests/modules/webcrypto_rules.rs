@@ -116,7 +116,6 @@ fn keys_do_what_they_are_for_and_nothing_else() {
             "SyntaxError",
         ),
         ("return fails(() => subtle.sign('HMAC', {} as any, utf8('x')))", "TypeError"),
-        ("return fails(() => (subtle as any).deriveBits('PBKDF2'))", "NotSupportedError"),
         ("return fails(() => new (CryptoKey as any)())", "TypeError"),
         (
             "return [crypto.constructor.name, Object.prototype.toString.call(subtle), typeof CryptoKey].join()",
@@ -205,6 +204,8 @@ fn what_the_engine_cannot_interrupt_still_ends() {
          for (;;) try { await subtle.sign({ name: 'RSA-PSS', saltLength: 32 }, k, utf8('x')) } catch {}",
         "const data = new Uint8Array(8 << 20); for (;;) try { await subtle.digest('SHA-512', data) } catch {}",
         "const data = new Uint8Array(8 << 20); for (;;) try { createHash('sha512').update(data) } catch {}",
+        "const k = await subtle.importKey('raw', utf8('x'), 'PBKDF2', false, ['deriveBits']);
+         await subtle.deriveBits({ name: 'PBKDF2', hash: 'SHA-512', salt: utf8('s'), iterations: 4e9 }, k, 4294967288)",
         "for (;;) try { await subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-384' }, false, ['sign']) } catch {}",
     ] {
         let bench = bench(statements, 30);
@@ -247,7 +248,7 @@ fn garbage_is_an_error_and_never_more() {
     let bench = bench(
         "const { pick, changes, cut, tail } = await ctx.request().readJson();
          const hows: any[] = [{ name: 'HMAC', hash: 'SHA-256' }, 'AES-GCM', { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }, { name: 'RSA-PSS', hash: 'SHA-384' },
-            { name: 'ECDSA', namedCurve: 'P-256' }, { name: 'ECDSA', namedCurve: 'P-384' }, 'Ed25519'];
+            { name: 'ECDSA', namedCurve: 'P-256' }, { name: 'ECDSA', namedCurve: 'P-384' }, 'Ed25519', 'HKDF', 'PBKDF2'];
          const how = hows[pick % hows.length], forms: any[] = ['raw', 'spki', 'pkcs8', 'jwk'], form = forms[pick % 4];
          const [rsa, ec, hs] = [
             await subtle.importKey('jwk', pick & 1 ? open(RSA) : RSA, hows[2], true, [pick & 1 ? 'verify' : 'sign']),
@@ -263,7 +264,7 @@ fn garbage_is_an_error_and_never_more() {
          const bytes = mangle(new Uint8Array(await good[pick % 3]()));
          const names: string[] = [];
          const check = async (f: any) => { names.push(await fails(f)) };
-         for (const usages of [['sign'], ['verify'], ['encrypt', 'decrypt']] as any[]) {
+         for (const usages of [['sign'], ['verify'], ['encrypt', 'decrypt'], ['deriveBits', 'deriveKey']] as any[]) {
             let jwk: any = Object.fromEntries(Object.entries([HS, EC, RSA][pick % 3]).map(([m, v]) => [m, tail.length % 2 ? v : String.fromCharCode(...mangle(utf8(v as string)))]));
             if (pick % 5 === 0) jwk = { ...jwk, d: undefined, key_ops: [String.fromCharCode(...tail)] };
             let key: any;
@@ -273,6 +274,7 @@ fn garbage_is_an_error_and_never_more() {
             await check(() => subtle.verify(using, key, bytes, new Uint8Array(tail)));
             await check(() => subtle.sign(using, key, bytes));
             await check(() => subtle.decrypt(using, key, bytes));
+            await check(() => subtle.deriveBits({ ...using, salt: bytes, info: bytes, iterations: tail.length }, key, 8 * (cut % 99)));
             for (const f of forms) await check(() => subtle.exportKey(f, key));
          }
          await check(() => verifyJws(String.fromCharCode(...bytes), HS));

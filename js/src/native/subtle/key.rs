@@ -8,6 +8,7 @@ use rquickjs::JsLifetime;
 use rquickjs::class::{Trace, Tracer};
 
 use super::aes_gcm::AesGcm;
+use super::derive::Secret;
 use super::ecdsa::EcKey;
 use super::eddsa::EdKey;
 use super::hmac::HmacKey;
@@ -45,6 +46,8 @@ impl Usages {
     pub(super) const DECRYPT: Usages = Usages(2);
     pub(super) const SIGN: Usages = Usages(4);
     pub(super) const VERIFY: Usages = Usages(8);
+    pub(super) const DERIVE_KEY: Usages = Usages(16);
+    pub(super) const DERIVE_BITS: Usages = Usages(32);
     pub(super) const WRAP: Usages = Usages(64);
     pub(super) const UNWRAP: Usages = Usages(128);
 
@@ -112,6 +115,7 @@ pub(super) enum Material {
     Rsa(RsaKey),
     Ecdsa(EcKey),
     Ed25519(EdKey),
+    Secret(Secret),
 }
 
 /// A key before it has a place in a context.

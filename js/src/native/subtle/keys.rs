@@ -9,6 +9,7 @@ use rquickjs::{
 use zeroize::Zeroizing;
 
 use super::aes_gcm::AesGcm;
+use super::derive::Secret;
 use super::ecdsa::EcKey;
 use super::eddsa::EdKey;
 use super::format::{Format, Given, Shown};
@@ -42,6 +43,9 @@ pub(super) fn fill<'js>(
             Family::RsaPkcs1 | Family::RsaPss => Err(rsa::generate()),
             Family::Ecdsa => EcKey::generate(&p, wanted).map(|(one, two)| (one, Some(two))),
             Family::Ed25519 => EdKey::generate(wanted, &random).map(|(one, two)| (one, Some(two))),
+            Family::Hkdf | Family::Pbkdf2 => {
+                Err(Refusal::support("such a key is imported as 'raw', not generated"))
+            }
         });
         let (first, second) = done(&ctx, &b, made)?;
         let Some(public) = second else { return seat(&ctx, first, wanted, &places)?.into_js(&ctx) };
@@ -135,6 +139,7 @@ fn import_key<'js>(
         Family::RsaPkcs1 | Family::RsaPss => RsaKey::import(&given, &parameters, wanted),
         Family::Ecdsa => EcKey::import(&given, &parameters, wanted),
         Family::Ed25519 => EdKey::import(&given, wanted),
+        Family::Hkdf | Family::Pbkdf2 => Secret::import(&given, parameters.family, wanted),
     })
 }
 
@@ -149,6 +154,7 @@ fn export_key(key: &Key, format: &str) -> Result<Shown, Refusal> {
         Material::Rsa(key) => key.export(format),
         Material::Ecdsa(key) => key.export(format),
         Material::Ed25519(key) => key.export(format),
+        Material::Secret(_) => Err(Refusal::support("a secret to derive from is never exported")),
     }
 }
 
@@ -173,7 +179,7 @@ fn describe<'js>(ctx: &Ctx<'js>, key: &Key) -> rquickjs::Result<Object<'js>> {
             hash(rsa.hash)?;
         }
         Material::Ecdsa(ec) => algorithm.set("namedCurve", ec.curve.name())?,
-        Material::Ed25519(_) => {}
+        Material::Ed25519(_) | Material::Secret(_) => {}
     }
     let shown = Object::new(ctx.clone())?;
     shown.set("type", key.kind.name())?;

@@ -5,6 +5,7 @@
 mod aes_gcm;
 mod curve;
 mod der;
+mod derive;
 mod ecdsa;
 mod eddsa;
 mod format;
@@ -69,5 +70,6 @@ fn family(key: &Key) -> Family {
         Material::Rsa(rsa) => rsa.family,
         Material::Ecdsa(_) => Family::Ecdsa,
         Material::Ed25519(_) => Family::Ed25519,
+        Material::Secret(secret) => secret.family,
     }
 }

@@ -15,11 +15,21 @@ pub(super) enum Family {
     RsaPss,
     Ecdsa,
     Ed25519,
+    Hkdf,
+    Pbkdf2,
 }
 
 impl Family {
-    const ALL: [Family; 6] =
-        [Family::Hmac, Family::AesGcm, Family::RsaPkcs1, Family::RsaPss, Family::Ecdsa, Family::Ed25519];
+    const ALL: [Family; 8] = [
+        Family::Hmac,
+        Family::AesGcm,
+        Family::RsaPkcs1,
+        Family::RsaPss,
+        Family::Ecdsa,
+        Family::Ed25519,
+        Family::Hkdf,
+        Family::Pbkdf2,
+    ];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -29,6 +39,8 @@ impl Family {
             Family::RsaPss => "RSA-PSS",
             Family::Ecdsa => "ECDSA",
             Family::Ed25519 => "Ed25519",
+            Family::Hkdf => "HKDF",
+            Family::Pbkdf2 => "PBKDF2",
         }
     }
 }
@@ -110,6 +122,9 @@ pub(super) struct Parameters {
     pub(super) additional_data: Option<Vec<u8>>,
     pub(super) tag_bits: Option<u32>,
     pub(super) salt_bytes: Option<u32>,
+    pub(super) iterations: Option<u32>,
+    salt: Option<Vec<u8>>,
+    info: Option<Vec<u8>>,
 }
 
 impl Parameters {
@@ -148,11 +163,22 @@ impl Parameters {
             additional_data: bytes("additionalData")?,
             tag_bits: number("tagLength")?,
             salt_bytes: number("saltLength")?,
+            iterations: number("iterations")?,
+            salt: bytes("salt")?,
+            info: bytes("info")?,
         }))
     }
 
     pub(super) fn hash(&self) -> Result<Hash, Refusal> {
         self.hash.ok_or_else(|| Refusal::support("the algorithm needs a member 'hash'"))
+    }
+
+    pub(super) fn salt(&self) -> &[u8] {
+        self.salt.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn info(&self) -> &[u8] {
+        self.info.as_deref().unwrap_or_default()
     }
 
     pub(super) fn curve(&self) -> &str {

@@ -12,7 +12,8 @@ use crate::bridge::Bridge;
 use crate::native::crypto::{State, equal, feed};
 use crate::native::{Text, bytes_of};
 
-/// `digest`, `sign`, `verify`, `encrypt`, `decrypt`, `wrap`, `unwrap`.
+/// `digest`, `sign`, `verify`, `encrypt`, `decrypt`, `wrap`, `unwrap`, `deriveBits`,
+/// `deriveKey` (which gives the bits of the key).
 pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {
     let b = bridge.clone();
     let digest = move |ctx: Ctx<'js>, hash: Text, data: Value<'js>| {
@@ -35,7 +36,7 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>
             Material::Rsa(rsa) => rsa.sign(&bytes, &parameters),
             Material::Ecdsa(ec) => ec.sign(&bytes, &parameters),
             Material::Ed25519(ed) => ed.sign(&bytes),
-            Material::AesGcm(_) => Err(Refusal::support("AES-GCM does not sign")),
+            Material::AesGcm(_) | Material::Secret(_) => Err(Refusal::support("such a key does not sign")),
         };
         ArrayBuffer::new_copy(ctx.clone(), done(&ctx, &b, signed)?)
     };
@@ -59,11 +60,27 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>
             Material::Rsa(rsa) => rsa.verify(&bytes, &signature, &parameters),
             Material::Ecdsa(ec) => ec.verify(&bytes, &signature, &parameters),
             Material::Ed25519(ed) => Ok(ed.verify(&bytes, &signature)),
-            Material::AesGcm(_) => Err(Refusal::support("AES-GCM does not verify")),
+            Material::AesGcm(_) | Material::Secret(_) => Err(Refusal::support("such a key does not verify")),
         };
         done(&ctx, &b, right)
     };
     table.set("verify", JsFunction::new(ctx.clone(), verify)?)?;
+
+    for (name, usage) in [("deriveBits", Usages::DERIVE_BITS), ("deriveKey", Usages::DERIVE_KEY)] {
+        let b = bridge.clone();
+        let run = move |ctx: Ctx<'js>, algorithm: Object<'js>, key: Handle<'js>, bits: Value<'js>| {
+            b.spend(&ctx)?;
+            let key = key.borrow();
+            let parameters = done(&ctx, &b, permitted(&ctx, &algorithm, &key, usage)?)?;
+            let bits = bits.as_number().map(|n| n as u32);
+            let derived = match &key.material {
+                Material::Secret(secret) => secret.derive(&ctx, &b, &parameters, bits)?,
+                _ => Err(Refusal::support("only HKDF and PBKDF2 derive")),
+            };
+            ArrayBuffer::new_copy(ctx.clone(), done(&ctx, &b, derived)?)
+        };
+        table.set(name, JsFunction::new(ctx.clone(), run)?)?;
+    }
 
     for (name, usage, decrypts) in [
         ("encrypt", Usages::ENCRYPT, false),

@@ -1,5 +1,6 @@
 // The keys of JSON web tokens (RFC 7517, RFC 7518): a key of any form with the one algorithm that it is pinned to. The
 // token's header only chooses among the keys of a set; it never says what a key is.
+import { admit } from "tidegate:native";
 import { DOMException } from "tidegate:exception";
 import { isKey, importKey, decodeBase64Url } from "tidegate:webcrypto";
 
@@ -14,6 +15,7 @@ class JwtError extends Error {
   }
   get name() { return "JwtError"; }
 }
+admit(JwtError);
 
 export const fail = (code, message) => {
   throw new JwtError(code, message);

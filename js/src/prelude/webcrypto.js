@@ -1,6 +1,6 @@
 // crypto and CryptoKey (Web Cryptography API). A key's bytes are in the host; what is here is a handle that no
 // module can reach into. Operations are done when their promise is given, and count against the call's CPU time.
-import { native, expose, inspect } from "tidegate:native";
+import { admit, native, expose, inspect } from "tidegate:native";
 import { DOMException } from "tidegate:exception";
 import { normalize, octets, usages, format, jwk, keyLength, bitCount } from "tidegate:algorithms";
 
@@ -10,6 +10,7 @@ native.need("webcrypto");
 const subtleNatives = native.webcrypto;
 const { isView } = ArrayBuffer;
 const { parse, stringify } = JSON;
+const { freeze, defineProperty } = Object;
 const tagOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag).get;
 const MAX_RANDOM = 65536;
 
@@ -30,6 +31,20 @@ function call(operation, ...values) {
 const token = {};
 let handleOf;
 
+function frozen(shown) {
+  const { algorithm, usages } = shown;
+  const exponent = algorithm.publicExponent;
+  if (exponent !== undefined) {
+    // Bytes cannot be frozen; each look gets its own.
+    const get = () => new Uint8Array(exponent);
+    defineProperty(algorithm, "publicExponent", { get, enumerable: true, configurable: false });
+  }
+  if (algorithm.hash !== undefined) freeze(algorithm.hash);
+  freeze(algorithm);
+  freeze(usages);
+  return shown;
+}
+
 class CryptoKey {
   #handle;
   #shown;
@@ -37,8 +52,8 @@ class CryptoKey {
     if (given !== token) throw new TypeError("keys are made by crypto.subtle.generateKey() and importKey()");
     this.#handle = handle;
   }
-  // Made when it is first asked for, and the same from then on.
-  get #says() { return (this.#shown ??= subtleNatives.describe(this.#handle)); }
+  // Made when it is first asked for, the same from then on, and not to be written: requests may share a key.
+  get #says() { return (this.#shown ??= frozen(subtleNatives.describe(this.#handle))); }
   static {
     handleOf = (key) => {
       if (typeof key !== "object" || key === null || !(#handle in key)) throw new TypeError("expected a CryptoKey");
@@ -163,4 +178,5 @@ export const sign = (algorithm, key, data) => call("sign", algorithm, handleOf(k
 export const verify = (algorithm, key, signature, data) => call("verify", algorithm, handleOf(key), signature, data);
 export const { decodeBase64Url, encodeBase64Url, text } = subtleNatives;
 
+admit(subtle, SubtleCrypto, Crypto);
 expose({ crypto, CryptoKey });

@@ -11,8 +11,12 @@ use crate::harness::{Bench, TestExchange, ts};
 use crate::known_keys::PRELUDE;
 use crate::webcrypto::run;
 
+/// What requests of one context share here.
+const SHARED: &str = "const keep: any = { key: subtle.importKey('jwk', open(RSA), { name: 'RSA-PSS', hash: 'SHA-256' }, true, ['verify']) };";
+
 fn bench(statements: &str, cpu_ms: u32) -> Bench {
-    let source = format!("{PRELUDE} export async function requestHandler(ctx: any) {{ {statements} }}");
+    let source =
+        format!("{PRELUDE} {SHARED} export async function requestHandler(ctx: any) {{ {statements} }}");
     Bench::of(&[ts("m", &source)], Limits { cpu_ms, ..Limits::default() })
 }
 
@@ -133,7 +137,7 @@ fn key_material_is_not_shown() {
          const seen = [JSON.stringify(closed), Object.getOwnPropertyNames(closed).length, Object.getOwnPropertySymbols(closed).length, String(closed)];
          for (const form of ['raw', 'jwk'] as any[]) seen.push(await fails(() => subtle.exportKey(form, closed)));
          // What it says of itself is for reading only.
-         closed.algorithm.name = 'AES-GCM'; closed.usages.push('verify'); await fails(() => closed.extractable = true);
+         await fails(() => closed.algorithm.name = 'AES-GCM'); await fails(() => closed.usages.push('verify')); await fails(() => closed.extractable = true);
          seen.push(await fails(() => subtle.exportKey('raw', closed)), await fails(() => subtle.verify('HMAC', closed, utf8(''), utf8(''))));
          // A class that pretends to be a key.
          const fake = Object.create(CryptoKey.prototype);
@@ -150,6 +154,46 @@ fn key_material_is_not_shown() {
     );
     let line = "CryptoKey { type: \"private\", extractable: true, algorithm: { name: \"ECDSA\", namedCurve: \"P-256\" }, usages: [ \"sign\" ] }";
     assert_eq!(bench.host.0.texts(), [line]);
+}
+
+#[test]
+fn what_requests_share_of_it_cannot_be_written() {
+    for target in [
+        "crypto.subtle.mark",
+        "crypto.constructor.mark",
+        "Object.getPrototypeOf(crypto).getRandomValues",
+        "Object.getPrototypeOf(crypto.subtle).sign",
+        "CryptoKey.mark",
+        "CryptoKey.prototype.mark",
+        "key.algorithm.mark",
+        "key.algorithm.hash.name",
+        "key.algorithm.publicExponent[0]",
+        "key.usages[0]",
+        "key.usages.length",
+        "createHash.mark",
+        "verifyJwt.mark",
+        "Object.getPrototypeOf(createHash('md5')).update",
+        "error.constructor.mark",
+        "error.constructor.prototype.mark",
+    ] {
+        let bench = bench(
+            &format!(
+                "const state: any = keep; state.count = (state.count ?? 0) + 1;
+                 const error: any = await verifyJws('', HS).catch((e) => e), key: any = await keep.key;
+                 if (state.count === 1) {{
+                    state.before = {target};
+                    await fails(() => {{ ({target} as any) = 77 }}); await fails(() => {{ delete ({target} as any) }});
+                    return 'written';
+                 }}
+                 return Object.is({target}, state.before) ? 'same' : 'leaked'"
+            ),
+                        1000,
+        );
+        for expected in ["written", "same"] {
+            let result = bench.call(&Rc::new(TestExchange::default()), Function::RequestHandler);
+            assert!(matches!(&result, Ok(Answer::Text(t)) if t == expected), "{target}: {result:?}");
+        }
+    }
 }
 
 #[test]
@@ -220,9 +264,9 @@ fn what_the_engine_cannot_interrupt_still_ends() {
 fn keys_are_bounded_by_number_and_their_places_come_back() {
     let bench = bench(
         "const make = () => subtle.importKey('jwk', HS, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
-         const kept = []; let name = '';
-         for (let i = 0; i < 2000 && name === ''; i++) try { kept.push(await make()) } catch (e: any) { name = e.name }
-         const full = kept.length; kept.length = 0;
+         const held = []; let name = '';
+         for (let i = 0; i < 2000 && name === ''; i++) try { held.push(await make()) } catch (e: any) { name = e.name }
+         const full = held.length; held.length = 0;
          await make();
          return full + name",
         5000,

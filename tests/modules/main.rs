@@ -10,6 +10,7 @@ mod bodies;
 mod ctx;
 mod dgate;
 mod faults;
+mod fetch;
 mod functions;
 mod limits;
 mod logs;
@@ -52,7 +53,10 @@ impl Stage {
     }
 
     fn with(flags: &[(&str, &str)]) -> Self {
-        let plan = flags.iter().fold(Plan::new(), |plan, (name, value)| plan.flag(name, value));
+        Self::over(flags.iter().fold(Plan::new(), |plan, (name, value)| plan.flag(name, value)))
+    }
+
+    fn over(plan: Plan) -> Self {
         let (node, upstream) = (plan.start(), Arc::new(telling()));
         node.put("/api/v1/service", json!({ "name": "s", "urls": [upstream.url()], "retries": 0 }));
         Self { node, upstream }

@@ -86,7 +86,7 @@ impl Download {
             // The server has answered and may not want the rest.
             Ended::Stuck(_) => {}
             Ended::Source(why) => {
-                return Err(Refused(format!("fetch: the request's body broke off: {why}")));
+                return Err(Refused(format!("the request's body broke off: {why}")));
             }
         }
         Ok(())
@@ -183,11 +183,11 @@ impl Drop for Download {
 fn broken(fault: BodyFault) -> Refused {
     let why = match fault {
         BodyFault::Read(Broken::Closed) => {
-            "the server closed the connection before the body was complete".into()
+            "the server closed the connection before the body was complete".to_owned()
         }
         BodyFault::Read(Broken::Late) => "the server stopped sending the body (--body-timeout)".into(),
         BodyFault::Malformed(rule) => format!("the body is no HTTP/1.1: {rule}"),
         BodyFault::Write(_) | BodyFault::TooLarge => "the body cannot be read".into(),
     };
-    Refused(format!("fetch: {why}"))
+    Refused(why)
 }

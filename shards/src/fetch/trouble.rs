@@ -1,4 +1,4 @@
-//! Why a `fetch` failed, in the words that its module reads. Nothing here decides anything.
+//! Why a `fetch` failed, in the words that its module reads behind `fetch of URL failed:`. Nothing here decides anything.
 
 use super::egress::Barred;
 use super::url::BadUrl;
@@ -48,7 +48,6 @@ pub enum Trouble {
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("fetch: ")?;
         match self {
             Self::Url(bad) => write!(f, "the URL is refused: {}", bad.text()),
             Self::Method(method) => {

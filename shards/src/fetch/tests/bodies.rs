@@ -141,7 +141,7 @@ fn uploads() {
         let mut asked = request("PUT", server.url("/"));
         asked.body = HttpBody::Stream(Pieces::new(3, b"abc", true));
         let why = bench.text(asked).await.expect_err("broken");
-        assert_eq!(why, "fetch: the request's body broke off: the pen broke");
+        assert_eq!(why, "the request's body broke off: the pen broke");
         bench.must_be_idle().await;
         bench.fetcher.pool.close_idle(&bench.fetcher.counters);
     });

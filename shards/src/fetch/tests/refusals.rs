@@ -19,7 +19,7 @@ fn private_addresses_take_a_permission() {
         ] {
             let mut asked = request("GET", format!("http://{host}:{port}/"));
             asked.allow_private = false;
-            let want = format!("fetch: {name}: grant 'net:private' to the module");
+            let want = format!("{name}: grant 'net:private' to the module");
             assert_eq!(bench.text(asked).await, Err(want), "{host}");
         }
         let mut asked = request("GET", format!("http://0.0.0.0:{port}/"));
@@ -122,7 +122,7 @@ fn what_no_request_can_be_made_of() {
         Surroundings::default,
         async |bench| {
             let why = bench.text(request("GET", "http://127.0.0.1/".into())).await.expect_err("crowded");
-            assert_eq!(why, "fetch: 0 are under way on this shard already, which is the most (--fetch-max)");
+            assert_eq!(why, "0 are under way on this shard already, which is the most (--fetch-max)");
         },
     );
     on_each_driver(async |bench| {
@@ -139,7 +139,7 @@ fn what_no_request_can_be_made_of() {
             let mut asked = request(method, url.into());
             asked.fields.push((field.0.into(), field.1.into()));
             let why = bench.text(asked).await.expect_err("refused");
-            assert!(why.starts_with("fetch: ") && why.contains(want), "{why}");
+            assert!(why.contains(want), "{why}");
         }
         assert_eq!(
             (bench.fetcher.counters.fetch_errors.get(), bench.fetcher.counters.upstream_connects.get()),

@@ -149,10 +149,10 @@ fn who_is_trusted() {
     });
     on_each_driver(async |bench| {
         let why = bench.text(request("GET", https(&plain, "/"))).await.expect_err("no TLS");
-        assert!(why.starts_with("fetch: TLS: "), "{why}");
+        assert!(why.starts_with("TLS: "), "{why}");
         let mut asked = request("GET", https(&silent, "/"));
         asked.timeout_ms = Some(80);
-        assert_eq!(bench.text(asked).await, Err("fetch: no response within 80 ms".into()));
+        assert_eq!(bench.text(asked).await, Err("no response within 80 ms".into()));
         bench.must_be_idle().await;
     });
 }

@@ -25,7 +25,7 @@ fn answers_that_are_none() {
         let server = Server::says_and_closes(answer);
         on_each_driver(async |bench| {
             let why = bench.text(request("GET", server.url("/"))).await.expect_err(answer);
-            assert!(why.starts_with("fetch: ") && why.contains(want), "{answer:?}: {why}");
+            assert!(why.contains(want), "{answer:?}: {why}");
             assert_eq!(bench.fetcher.counters.fetch_errors.get(), 1);
             assert_eq!(bench.fetcher.counters.upstream_idle.get(), 0);
             bench.must_be_idle().await;
@@ -61,13 +61,13 @@ fn servers_that_stall() {
     on_each_driver_with(limit, Surroundings::default, async |bench| {
         let mut asked = request("GET", silent.url("/"));
         asked.timeout_ms = Some(50);
-        assert_eq!(bench.text(asked).await, Err("fetch: no response within 50 ms".into()));
+        assert_eq!(bench.text(asked).await, Err("no response within 50 ms".into()));
         let asked = request("GET", silent.url("/"));
-        assert_eq!(bench.text(asked).await, Err("fetch: no response within 300 ms".into()));
+        assert_eq!(bench.text(asked).await, Err("no response within 300 ms".into()));
         let response = bench.get(&stalling, "/").await.expect("a head");
         assert_eq!(next(&*response.body).await, Ok(Some(b"abc".to_vec())));
         let why = next(&*response.body).await.expect_err("late");
-        assert_eq!(why, "fetch: the server stopped sending the body (--body-timeout)");
+        assert_eq!(why, "the server stopped sending the body (--body-timeout)");
         assert_eq!(next(&*response.body).await, Err(why), "the trouble stays the answer");
         drop(response);
         bench.must_be_idle().await;
@@ -103,7 +103,7 @@ fn nobody_there() {
     drop(taken);
     on_each_driver(async |bench| {
         let why = bench.text(request("GET", format!("http://{address}/"))).await.expect_err("refused");
-        assert_eq!(why, format!("fetch: no connection to {address}: nobody listens there"));
+        assert_eq!(why, format!("no connection to {address}: nobody listens there"));
         bench.must_be_idle().await;
     });
 }

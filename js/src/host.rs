@@ -19,6 +19,10 @@ pub trait Chunks {
     /// The next piece, never an empty one; `None` is the end and stays the answer from then on. Only the waker of the
     /// last poll is kept.
     fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Vec<u8>>, Refused>>;
+    /// Whether JavaScript writes it: then nothing more comes once that has ended.
+    fn is_written_by_modules(&self) -> bool {
+        false
+    }
 }
 
 /// Which message of an exchange is meant.

@@ -79,6 +79,10 @@ fn wake(waker: &RefCell<Option<Waker>>) {
 }
 
 impl Chunks for PipeEnd {
+    fn is_written_by_modules(&self) -> bool {
+        true
+    }
+
     fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Vec<u8>>, Refused>> {
         let Self(pipe) = self;
         let mut state = pipe.state.borrow_mut();

@@ -83,7 +83,8 @@ impl Feed<'_> {
                 return Poll::Ready(Ok(Step::Wanted(slot.clone(), want)));
             }
         }
-        if self.pumps.is_empty() {
+        // A body of the host's own, such as that of a fetch, comes by itself.
+        if self.pumps.is_empty() && self.pieces.is_written_by_modules() {
             return Poll::Ready(Err(thrown("the module left a body that nobody writes any more".into())));
         }
         Poll::Pending

@@ -15,8 +15,9 @@ use crate::webcrypto::run;
 const SHARED: &str = "const keep: any = { key: subtle.importKey('jwk', open(RSA), { name: 'RSA-PSS', hash: 'SHA-256' }, true, ['verify']) };";
 
 fn bench(statements: &str, cpu_ms: u32) -> Bench {
+    let shared = if statements.contains("keep") { SHARED } else { "" };
     let source =
-        format!("{PRELUDE} {SHARED} export async function requestHandler(ctx: any) {{ {statements} }}");
+        format!("{PRELUDE} {shared} export async function requestHandler(ctx: any) {{ {statements} }}");
     Bench::of(&[ts("m", &source)], Limits { cpu_ms, ..Limits::default() })
 }
 

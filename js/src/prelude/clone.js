@@ -77,6 +77,8 @@ function cloned(value, known) {
   }
   const box = boxed(value);
   if (box !== undefined) return keep(box);
+  const key = later.cloneKey?.(value);
+  if (key !== undefined) return keep(key);
   if (tag(value) === "DOMException") {
     const DOMException = from("tidegate:exception", "DOMException");
     if (value instanceof DOMException) return keep(new DOMException(value.message, value.name));

@@ -1,6 +1,6 @@
 // crypto and CryptoKey (Web Cryptography API). A key's bytes are in the host; what is here is a handle that no
 // module can reach into. Operations are done when their promise is given, and count against the call's CPU time.
-import { admit, native, expose, inspect } from "tidegate:native";
+import { admit, native, later, expose, inspect } from "tidegate:native";
 import { DOMException } from "tidegate:exception";
 import { normalize, octets, usages, format, jwk, keyLength, bitCount } from "tidegate:algorithms";
 
@@ -29,7 +29,7 @@ function call(operation, ...values) {
 }
 
 const token = {};
-let handleOf;
+let handleOf, duplicate;
 
 function frozen(shown) {
   const { algorithm, usages } = shown;
@@ -59,6 +59,7 @@ class CryptoKey {
       if (typeof key !== "object" || key === null || !(#handle in key)) throw new TypeError("expected a CryptoKey");
       return key.#handle;
     };
+    duplicate = (key) => (#handle in key ? new CryptoKey(token, key.#handle) : undefined);
   }
   get type() { return this.#says.type; }
   get extractable() { return this.#says.extractable; }
@@ -178,5 +179,7 @@ export const sign = (algorithm, key, data) => call("sign", algorithm, handleOf(k
 export const verify = (algorithm, key, signature, data) => call("verify", algorithm, handleOf(key), signature, data);
 export const { decodeBase64Url, encodeBase64Url, text } = subtleNatives;
 
+// For structuredClone: another object for the same key.
+later.cloneKey = duplicate;
 admit(subtle, SubtleCrypto, Crypto);
 expose({ crypto, CryptoKey });

@@ -1,8 +1,10 @@
 //! The process: one binary that is the gateway (`serve`), checks a host for it (`doctor`), checks a data folder
-//! (`verify`) and is the client of a running one. The order of birth and death is in `serve`.
+//! (`verify`), is the client of a running one and what a developer of modules works with (`develop`). The order of
+//! birth and death is in `serve`.
 
 mod args;
 mod cores;
+mod develop;
 mod doctor;
 mod ground;
 mod listen;
@@ -12,7 +14,7 @@ mod signals;
 mod surroundings;
 mod verify;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// An API gateway: routes, services and modules, changed while it runs.
@@ -42,7 +44,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = develop::commands(Cli::command()).get_matches();
+    if let Some(code) = develop::run(&matches) {
+        return code;
+    }
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if cli.version {
         println!("tidegate {}", env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;

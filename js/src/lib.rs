@@ -38,6 +38,9 @@ mod streams;
 mod tally;
 
 pub use call::Call;
+/// Types of everything a module can use, for editors and `tsc`: the text of `tidegate.d.ts`.
+pub const TYPES: &str = include_str!("../types/tidegate.d.ts");
+
 pub use compile::compile;
 pub use failure::{Cause, ErrorInfo, Failure};
 pub use grants::{DEFAULT_PERMISSIONS, Grants, Missing};

@@ -12,6 +12,7 @@ mod command;
 mod failure;
 mod field;
 mod follow;
+mod gateway;
 mod help;
 mod insight;
 mod kinds;
@@ -29,6 +30,7 @@ mod wire;
 
 pub use command::Client;
 pub use field::{Field, FieldType, Kind};
+pub use gateway::Gateway;
 pub use options::{Options, Output};
 pub use run::run;
 

@@ -56,7 +56,7 @@ pub(crate) struct Settings {
 
 impl Options {
     /// What stands nearer to the action wins.
-    pub(crate) fn over(self, outer: &Self) -> Self {
+    pub fn over(self, outer: &Self) -> Self {
         Self {
             admin: self.admin.or_else(|| outer.admin.clone()),
             auth: self.auth.or_else(|| outer.auth.clone()),

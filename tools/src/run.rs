@@ -83,7 +83,7 @@ fn attempt(options: &Options, client: Client, world: &mut World<'_>) -> Result<R
             Some(Request::get("/api/v1/cluster/members", "list", "the cluster's members"))
         }
     };
-    let credentials = credentials(&settings, world)?;
+    let credentials = credentials(&settings, world.password)?;
     let trace: Option<&mut dyn Write> = if settings.verbose { Some(&mut *world.err) } else { None };
     let mut wire = Wire::new(settings.admin, credentials.as_deref(), settings.follow, trace);
     let (output, style) = (settings.output, world.style);
@@ -124,11 +124,14 @@ fn attempt(options: &Options, client: Client, world: &mut World<'_>) -> Result<R
     Ok(Report { text, note, ok: true })
 }
 
-fn credentials(settings: &Settings, world: &World<'_>) -> Result<Option<String>, Failure> {
+pub(crate) fn credentials(
+    settings: &Settings,
+    password: &dyn Fn(&str) -> io::Result<String>,
+) -> Result<Option<String>, Failure> {
     match &settings.auth {
         None => Ok(None),
         Some(auth) if auth.contains(':') => Ok(Some(auth.clone())),
-        Some(user) => match (world.password)(&format!("password for {user}: ")) {
+        Some(user) => match password(&format!("password for {user}: ")) {
             Ok(password) => Ok(Some(format!("{user}:{password}"))),
             Err(error) => Err(Failure::usage(format!("no password for {user}"))
                 .why(error.to_string())

@@ -6,7 +6,8 @@ use crate::manifest;
 
 /// Who may import which package of the house, by manifest.
 const HOUSE: &[(&str, &[&str])] = &[
-    ("Cargo.toml", &["admin", "shards", "snapshot", "mailbox", "recorder", "ctl"]),
+    // `js` for `src/develop` alone: trying modules out needs the engine and no plane.
+    ("Cargo.toml", &["admin", "shards", "snapshot", "mailbox", "recorder", "ctl", "js"]),
     ("admin/Cargo.toml", &["snapshot", "mailbox", "js"]),
     ("admin/snapshot/Cargo.toml", &[]),
     ("shards/Cargo.toml", &["snapshot", "mailbox", "reactor", "codec", "js"]),

@@ -25,6 +25,8 @@ pub struct Call<'a> {
     lease: &'a mut Lease,
     entry: Entry,
     clock: CallClock,
+    /// CPU time it may use.
+    limit_ns: u64,
     state: State,
 }
 
@@ -70,7 +72,7 @@ enum Step {
 
 impl<'a> Call<'a> {
     pub(crate) fn new(lease: &'a mut Lease, entry: Entry) -> Call<'a> {
-        Call { lease, entry, clock: CallClock::default(), state: State::Fresh }
+        Call { lease, entry, clock: CallClock::default(), limit_ns: 0, state: State::Fresh }
     }
 
     /// CPU time that it has used so far, nanoseconds.
@@ -94,7 +96,9 @@ impl<'a> Call<'a> {
         let entry = &self.entry;
         realm.bridge.tripped.set(None);
         realm.bridge.origin.borrow_mut().clear();
-        let limit = limit_ns(realm);
+        let full = u64::from(realm.bridge.cpu_ms.get()) * 1_000_000;
+        let limit = runtime.restraint.budget_ns(full).unwrap_or_default();
+        self.limit_ns = limit;
         runtime.slice(&realm.context, &realm.bridge, limit, &mut self.clock, false, |ctx| {
             let returned = match entry {
                 Entry::Function(function) => realm.invoke(ctx, *function),
@@ -122,7 +126,7 @@ impl<'a> Call<'a> {
     fn resume(&mut self, promise: Persistent<Promise<'static>>, done: Vec<Done>) -> Step {
         let runtime = self.lease.runtime().clone();
         let Some(realm) = self.lease.realm() else { return Step::Done(Err(realm::internal("no context"))) };
-        let limit = limit_ns(realm);
+        let limit = self.limit_ns;
         let responds = self.entry.responds();
         if done.iter().any(|done| done.settled.renews_budget()) {
             self.clock.spent_ns = 0;
@@ -149,6 +153,14 @@ impl<'a> Call<'a> {
             result.as_ref().map_or_else(|failure| Outcome::Failed(failure.cause), |_| Outcome::Done);
         if let Some(function) = self.entry.function() {
             self.lease.runtime().count_end(function, outcome, &self.clock);
+        }
+        match &result {
+            Ok(_) => self.lease.runtime().restraint.good(self.clock.spent_ns),
+            Err(failure) if failure.cause == Cause::CpuTime => {
+                let runtime = self.lease.runtime();
+                runtime.restraint.ended(self.clock.spent_ns, runtime.full_budget_ns());
+            }
+            Err(_) => {}
         }
         if let Err(failure) = &result {
             self.lease.runtime().count_failure(failure.cause);
@@ -211,10 +223,6 @@ impl Drop for Call<'_> {
             }
         }
     }
-}
-
-fn limit_ns(realm: &Realm) -> u64 {
-    u64::from(realm.bridge.cpu_ms.get()) * 1_000_000
 }
 
 /// A thenable that is no promise becomes one, as `await` would do it.

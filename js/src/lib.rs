@@ -31,6 +31,7 @@ mod pipe;
 mod positions;
 mod prelude;
 mod realm;
+mod restraint;
 mod runtime;
 mod specifier;
 mod stack;

@@ -218,6 +218,22 @@ impl Realm {
     }
 }
 
+/// Makes the context that the runtime keeps for as long as it lives: the binding holds on to the first one in which a
+/// function of Rust is made. It must not be one of a module's, whose heap would never be free again.
+pub(crate) fn ground(engine: &rquickjs::Runtime) -> rquickjs::Result<()> {
+    let context = Context::base(engine)?;
+    context.with(|ctx| {
+        let function = JsFunction::new(ctx.clone(), || ())?;
+        // It is what all such functions inherit from, in every context: nothing may be left on it.
+        let above = function.into_value().into_object().and_then(|function| function.get_prototype());
+        if let Some(above) = above {
+            // SAFETY: a live context and a value of it.
+            unsafe { qjs::JS_FreezeObject(ctx.as_raw().as_ptr(), above.as_raw()) };
+        }
+        Ok(())
+    })
+}
+
 /// Gives the running stack its bounds: they are relative to where the engine is entered.
 pub(crate) fn mark_stack(ctx: &Ctx<'_>) {
     // SAFETY: the runtime of a live context.

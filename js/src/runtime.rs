@@ -4,6 +4,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Instant;
 
 use rquickjs::{Ctx, Persistent, Value};
 
@@ -20,6 +21,7 @@ use crate::loader::{Library, Shelf};
 use crate::module::{Function, Functions, ModuleCode};
 use crate::native;
 use crate::realm::{self, BootError, Realm};
+use crate::restraint::Restraint;
 use crate::specifier::bare;
 use crate::stack::{Maps, with_callers};
 use crate::tally::{CallClock, Calls, Outcome, Tally};
@@ -49,6 +51,7 @@ pub struct Runtime {
     purging: Rc<Cell<bool>>,
     counters: Counters,
     tally: Tally,
+    pub(crate) restraint: Restraint,
     // Last: everything above holds values of it.
     engine: rquickjs::Runtime,
 }
@@ -104,9 +107,11 @@ impl Runtime {
             gauge,
             purging,
             counters: Counters::default(),
+            restraint: Restraint::default(),
             tally: Tally::default(),
             engine,
         };
+        realm::ground(&runtime.engine).map_err(realm::internal)?;
         let first = runtime.make_realm()?;
         runtime.functions = first.functions;
         runtime.jobs = first.jobs();
@@ -127,6 +132,12 @@ impl Runtime {
     /// A context for one exchange's life. It goes back to the pool when the lease drops, or is thrown away if it
     /// died. Fails with [`Cause::Contexts`] when the pool is at its bound.
     pub fn lease(self: &Rc<Self>, exchange: Rc<dyn Exchange>) -> Result<Lease, Failure> {
+        if self.restraint.budget_ns(self.full_budget_ns()).is_none() {
+            self.count_failure(Cause::CpuTime);
+            let message =
+                "calls of this module used up their CPU time too often: it is not called for a moment";
+            return Err(Failure::new(Cause::CpuTime, message));
+        }
         let realm = self.take_realm().inspect_err(|f| self.count_failure(f.cause))?;
         realm.bridge.open(exchange.clone());
         Ok(Lease::new(self.clone(), realm, exchange))
@@ -156,6 +167,11 @@ impl Runtime {
     /// Counts a call that ended.
     pub(crate) fn count_end(&self, function: Function, outcome: Outcome, clock: &CallClock) {
         self.tally.count(function, outcome, clock);
+    }
+
+    /// CPU time of one call of a module that keeps within it.
+    pub(crate) fn full_budget_ns(&self) -> u64 {
+        u64::from(self.limits.cpu_ms) * 1_000_000
     }
 
     pub(crate) fn count_call(&self) {
@@ -196,6 +212,7 @@ impl Runtime {
     }
 
     fn make_realm(&self) -> Result<Box<Realm>, Failure> {
+        let began = Instant::now();
         let bridge = Bridge::new(
             self.host.clone(),
             self.limits,
@@ -234,6 +251,7 @@ impl Runtime {
         let realm = realm.inspect_err(|_| native::detach(&context))?;
         self.counters.alive.set(self.counters.alive.get() + 1);
         bump(&self.counters.made, 1);
+        self.restraint.context_made(began.elapsed());
         Ok(Box::new(realm))
     }
 

@@ -232,13 +232,64 @@ fn a_thousand_leases_do_not_grow_the_heap() {
     );
 }
 
+/// A module that spins again and again gets less and less of the core; its good calls go on for as long as they can.
+#[test]
+fn a_module_that_always_spins_is_held_back() {
+    let bench = Bench::ts(
+        "export function requestHandler() { for (;;) {} }  export const fetchUpstream = () => 'fine';",
+    );
+    let exchange = Rc::new(TestExchange::default());
+    assert_eq!(bench.call(&exchange, Function::FetchUpstream), Ok(Answer::Text("fine".into())));
+    let before = bench.runtime.stats().cpu_ns;
+    let mut refused = 0;
+    for _ in 0..200 {
+        match bench.runtime.lease(exchange.clone()) {
+            Ok(mut lease) => {
+                let failure = drive(&bench.host, lease.call(Function::RequestHandler)).expect_err("it spins");
+                assert_eq!(failure.cause, Cause::CpuTime);
+            }
+            Err(failure) => {
+                assert_eq!(failure.cause, Cause::CpuTime, "{failure}");
+                refused += 1;
+            }
+        }
+    }
+    let spent_ms = (bench.runtime.stats().cpu_ns - before) / 1_000_000;
+    assert!(refused > 0 && spent_ms < 200, "{refused} refused, {spent_ms} ms spent");
+}
+
 #[test]
 fn contexts_that_die_leave_nothing_behind() {
     let bench = Bench::ts(
-        "const keep: any[] = []; export function requestHandler() { keep.push(new ArrayBuffer(1 << 20)); for (;;) {} }",
+        "const keep: any[] = []; export function requestHandler() { for (;;) keep.push(new ArrayBuffer(1 << 20)); }",
     );
     for _ in 0..40 {
-        assert_eq!(bench.handle().1.unwrap_err().cause, Cause::CpuTime);
+        assert_eq!(bench.handle().1.unwrap_err().cause, Cause::Memory);
     }
     assert!(bench.runtime.stats().memory_bytes < 3 << 20, "{}", bench.runtime.stats().memory_bytes);
+}
+
+/// What the first context of a runtime kept at module level is free again as well.
+#[test]
+fn memory_returns_after_every_bomb() {
+    for bomb in [
+        "for (;;) keep.push(new ArrayBuffer(1 << 18));",
+        "for (;;) keep.push('x'.repeat(1 << 18));",
+        "for (;;) keep.push({});",
+        "for (;;) keep.push([1, 2, 3, 4]);",
+        "for (;;) keep.push(() => 1);",
+        "for (;;) keep.push(new Map([[1, 2]]));",
+        "for (;;) keep.push(Promise.resolve(1));",
+        "for (;;) keep.push(new Error('x'));",
+        "for (;;) keep.push(ctx.request().headers.entries());",
+    ] {
+        let source = format!("const keep: any[] = []; export function requestHandler(ctx: any) {{ {bomb} }}");
+        let limits = Limits { cpu_ms: 20_000, memory_bytes: 4 << 20, ..Limits::default() };
+        let bench = Bench::of(&[ts("m", &source)], limits);
+        for _ in 0..2 {
+            assert_eq!(bench.handle().1.unwrap_err().cause, Cause::Memory, "{bomb}");
+            let left = bench.runtime.stats().memory_bytes;
+            assert!(left < 1 << 20, "{bomb}: {left}");
+        }
+    }
 }

@@ -5,18 +5,14 @@ import "tidegate:hardening";
 
 export { settle, adopt };
 
-const { fieldGet, fieldSet, fieldAdd, fieldRemove, fieldHas, fieldValues, fields, part, setPart, status } = native;
+const { fieldGet, fieldSet, fieldAdd, fieldRemove, fieldHas, fieldValues, fields, part, setPart } = native;
 const { stringify, parse } = JSON;
 const REQUEST = 0;
-const UPSTREAM = 1;
-const RESPONSE = 2;
 const METHOD = 0;
 const PATH = 1;
 const HOST = 3;
 const REMOTE = 4;
 const PROTOCOL = 5;
-const QUERY = 2;
-const SCHEME = 6;
 const RESPONSE_MODIFIER = 2;
 const ERROR_HANDLER = 4;
 
@@ -40,7 +36,7 @@ function ours(g) {
 
 // What few requests need is evaluated when one does.
 const parts = () => from("tidegate:parts", "parts");
-const cookies = () => from("tidegate:cookies", "cookies");
+const bodies = () => from("tidegate:bodies", "bodies");
 
 export function bind(index, f, self) {
   functions[index] = self === undefined ? f : (ctx, error) => f.call(self, ctx, error);
@@ -71,59 +67,25 @@ export function invokeErrorHandler(generation, name, message, code) {
 
 // A Response that a function returned; asked only where that class was ever loaded.
 export function respond(generation, value) {
-  from("tidegate:web/answer", "answer")(generation, value, writeStream);
+  from("tidegate:web/answer", "answer")(generation, value, bodies().writeStream);
 }
 
-// Bodies that are written piece by piece go on after the function that began them has returned.
-let pumps = [];
+// Bodies of the current lease that are being written, and those that were taken as streams, by their side.
+export let pumps = [];
+export let taken = [null, null, null];
 
 export function pumping() {
-  return pumps.length === 0 ? undefined : pumped();
+  return pumps.length === 0 ? undefined : bodies().pumped(pumps);
 }
-
-async function pumped() {
-  let failure;
-  while (pumps.length > 0) {
-    try {
-      await pumps.shift();
-    } catch (error) {
-      failure ??= { error };
-    }
-  }
-  if (failure !== undefined) throw failure.error;
-}
-
-function writeStream(g, side, stream) {
-  const pump = from("tidegate:web/pump", "pumpStream");
-  if (stream.locked) throw new TypeError("the stream of the body is locked to a reader");
-  const pipe = native.pipeOpen();
-  try {
-    native.writeBodyPipe(g, side, pipe);
-  } catch (error) {
-    native.pipeFail(pipe, "the body was refused");
-    throw error;
-  }
-  const pumped = pump(stream, pipe);
-  pumped.catch(() => {});
-  pumps.push(pumped);
-}
-
-// The streams that were taken of the bodies, by their side.
-let taken = [null, null, null];
 
 // Replaces a body by data, or by a stream where that class was ever loaded.
-function writeBody(g, side, data) {
-  if (typeof data === "object" && data !== null && later.readable?.isReadable(data)) writeStream(g, side, data);
+export function writeBody(g, side, data) {
+  if (typeof data === "object" && later.readable?.isReadable(data)) bodies().writeStream(g, side, data);
   else native.writeBody(g, side, bytes(data));
   taken[side] = null;
 }
 
-function takeBody(g, side) {
-  const { hostStream } = from("tidegate:web/body", "bodies");
-  return (taken[side] ??= hostStream(native.bodyStream(g, side)));
-}
-
-function readBody(g, side) {
+export function readBody(g, side) {
   if (taken[side] !== null) throw new TypeError("the body was taken as a stream: read it from there");
   return promised(native.readBody(g, side));
 }
@@ -136,7 +98,7 @@ export function reset() {
   current = request = response = upstream = requestHeaders = query = rest = null;
 }
 
-class Headers {
+export class Headers {
   // The lease's number and the side: a handle, as the native side takes it.
   #h;
   constructor(h) {
@@ -187,12 +149,12 @@ class Headers {
   }
 }
 
-async function readJson(g, side) {
+export async function readJson(g, side) {
   const body = native.utf8Decode(await readBody(g, side), true, false);
   return parse(body);
 }
 
-function jsonText(value) {
+export function jsonText(value) {
   const text = stringify(value);
   if (text === undefined) throw new TypeError("this value has no JSON form");
   return text;
@@ -220,7 +182,7 @@ class Request {
     return (query ??= parts().query(this.#g));
   }
   get contentLength() { return native.contentLength(this.#g, REQUEST); }
-  get body() { return takeBody(this.#g, REQUEST); }
+  get body() { return bodies().takeBody(this.#g, REQUEST); }
   async readBody() { return readBody(this.#g, REQUEST); }
   async readJson() { return readJson(this.#g, REQUEST); }
   async readText() { return native.utf8Decode(await this.readBody(), false, false); }
@@ -230,132 +192,10 @@ class Request {
     fieldSet(this.#g << 2 | REQUEST, "Content-Type", "application/json");
   }
   // A web Request of what goes upstream; its body is the stream of this one's.
-  toRequest() {
-    const { clientRequest } = from("tidegate:web/message", "messages");
-    const { lateBody } = from("tidegate:web/body", "bodies");
-    const g = this.#g;
-    const { method } = this;
-    const search = part(g << 2, QUERY);
-    const url = `${part(g << 2, SCHEME)}://${this.host || "localhost"}${this.path}${search === "" ? "" : `?${search}`}`;
-    const body = method === "GET" || method === "HEAD" ? null : lateBody(() => native.bodyStream(g, REQUEST));
-    return clientRequest(url, method, fields(g, REQUEST), body);
-  }
+  toRequest() { return bodies().toRequest(this.#g, this); }
   toJSON() {
     const { method, path, headers, query, host, remoteAddress, proto, contentLength } = this;
     return { method, path, headers, query, host, remoteAddress, proto, contentLength };
-  }
-}
-
-class Upstream {
-  #g;
-  #headers;
-  #ctx;
-  constructor(g, ctx) {
-    this.#g = g;
-    this.#ctx = ctx;
-  }
-  get headers() { return (this.#headers ??= new Headers(this.#g << 2 | UPSTREAM)); }
-  get statusCode() { return status(this.#g << 2 | UPSTREAM); }
-  set statusCode(code) { native.setStatus(this.#g, UPSTREAM, code); }
-  get statusText() { return parts().phrase(this.statusCode); }
-  get trailer() { return parts().trailer(this.#g); }
-  get protocol() { return native.protocol(this.#g); }
-  get contentLength() { return native.contentLength(this.#g, UPSTREAM); }
-  get body() { return takeBody(this.#g, UPSTREAM); }
-  async readBody() { return readBody(this.#g, UPSTREAM); }
-  async readJson() { return readJson(this.#g, UPSTREAM); }
-  async readText() { return native.utf8Decode(await this.readBody(), false, false); }
-  writeBody(data) { writeBody(this.#g, UPSTREAM, data); }
-  writeJson(value) {
-    writeBody(this.#g, UPSTREAM, jsonText(value));
-    fieldSet(this.#g << 2 | UPSTREAM, "Content-Type", "application/json");
-  }
-  status(code) {
-    native.setStatus(this.#g, UPSTREAM, code);
-    return this;
-  }
-  #redirect(url, code) {
-    fieldSet(this.#g << 2 | UPSTREAM, "Location", url);
-    native.setStatus(this.#g, UPSTREAM, code);
-    native.writeBody(this.#g, UPSTREAM, "");
-  }
-  redirect(url) { this.#redirect(url, 307); }
-  redirectPermanent(url) { this.#redirect(url, 301); }
-  query() { return this.#ctx.request().query; }
-  cookie() { return fieldValues(this.#g, UPSTREAM, "Set-Cookie").map(cookies().parseSetCookie); }
-  toJSON() {
-    const { headers, statusCode, statusText, trailer, protocol, contentLength } = this;
-    return { headers, statusCode, statusText, trailer, protocol, contentLength };
-  }
-}
-
-class Response {
-  #g;
-  #headers;
-  locals = { __proto__: null };
-  constructor(g) {
-    this.#g = g;
-  }
-  #open() {
-    if (native.ended(this.#g)) throw new Error("the response has been sent already: nothing can be written to it");
-  }
-  get headers() { return (this.#headers ??= new Headers(this.#g << 2 | RESPONSE)); }
-  get headersSent() { return native.ended(this.#g); }
-  get statusCode() { return status(this.#g << 2 | RESPONSE); }
-  set statusCode(code) { this.status(code); }
-  status(code) {
-    this.#open();
-    native.setStatus(this.#g, RESPONSE, code);
-    return this;
-  }
-  #type(type) {
-    if (!fieldHas(this.#g << 2 | RESPONSE, "Content-Type")) fieldSet(this.#g << 2 | RESPONSE, "Content-Type", type);
-  }
-  json(value) {
-    const text = jsonText(value);
-    this.#open();
-    fieldSet(this.#g << 2 | RESPONSE, "Content-Type", "application/json");
-    native.writeBody(this.#g, RESPONSE, text);
-    native.endResponse(this.#g);
-  }
-  send(data) { this.end(data); }
-  end(data) {
-    this.#open();
-    if (data !== undefined && data !== null) {
-      const text = typeof data === "string";
-      const stream = !text && later.readable?.isReadable(data);
-      if (!text && !stream && !ArrayBuffer.isView(data) && !(data instanceof ArrayBuffer)) {
-        throw new TypeError("the body must be a string, an ArrayBuffer, a typed array or a ReadableStream; for objects there is json()");
-      }
-      writeBody(this.#g, RESPONSE, data);
-      if (!text) this.#type("application/octet-stream");
-      else this.#type(/^\s*<(!doctype html|html|head|body)\b/i.test(data) ? "text/html; charset=utf-8" : "text/plain; charset=utf-8");
-    }
-    native.endResponse(this.#g);
-  }
-  #redirect(url, code) {
-    this.#open();
-    fieldSet(this.#g << 2 | RESPONSE, "Location", url);
-    native.setStatus(this.#g, RESPONSE, code);
-    native.endResponse(this.#g);
-  }
-  redirect(url, code = 307) { this.#redirect(url, code); }
-  redirectPermanent(url) { this.#redirect(url, 301); }
-  location(url) {
-    this.#open();
-    fieldSet(this.#g << 2 | RESPONSE, "Location", url);
-    return this;
-  }
-  cookie(name, value, options) {
-    this.#open();
-    fieldAdd(this.#g << 2 | RESPONSE, "Set-Cookie", cookies().writeCookie(name, value, options));
-    return this;
-  }
-  getCookies() { return cookies().parseCookies(fieldValues(this.#g, REQUEST, "Cookie")); }
-  getCookie(name) { return this.getCookies().find((cookie) => cookie.name === name) ?? null; }
-  toJSON() {
-    const { headers, headersSent, locals, statusCode } = this;
-    return { headers, headersSent, locals, statusCode };
   }
 }
 
@@ -410,11 +250,11 @@ class Context {
   }
   upstream() {
     ours(this.#g);
-    return phase === RESPONSE_MODIFIER ? (upstream ??= new Upstream(this.#g, this)) : null;
+    return phase === RESPONSE_MODIFIER ? (upstream ??= new (from("tidegate:upstream", "Upstream"))(this.#g, this)) : null;
   }
   response() {
     ours(this.#g);
-    return (response ??= new Response(this.#g));
+    return (response ??= new (from("tidegate:response", "Response"))(this.#g));
   }
   toJSON() {
     const answer = this.upstream();
@@ -422,4 +262,4 @@ class Context {
   }
 }
 
-admit(Context, Request, Response, Upstream, Headers);
+admit(Context, Request, Headers);

@@ -275,4 +275,4 @@ function form(data, type) {
 }
 
 later.streamOf = streamOf;
-later.bodies = { hostStream, lateBody };
+later.bodyStreams = { hostStream, lateBody };

@@ -38,6 +38,8 @@ pub(crate) struct Bridge {
     pub(crate) panic: Cell<Option<Box<dyn Any + Send>>>,
     /// A module of the prelude is being evaluated because a global of it was touched.
     pub(crate) loading: Cell<bool>,
+    /// Globals and builtins are locked: what comes later is looked up in the vault.
+    pub(crate) locked: Cell<bool>,
     /// A part of the prelude could not be set up: the context must not be leased again.
     pub(crate) broken: Cell<bool>,
     /// The class `Response` was loaded: what a function returns may be one.
@@ -69,6 +71,7 @@ impl Bridge {
             tripped: Cell::new(None),
             panic: Cell::new(None),
             loading: Cell::new(false),
+            locked: Cell::new(false),
             broken: Cell::new(false),
             has_responses: Cell::new(false),
             generation: Cell::new(0),

@@ -63,11 +63,15 @@ const HIDDEN: i32 = (qjs::JS_PROP_CONFIGURABLE | qjs::JS_PROP_WRITABLE) as i32;
 
 pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {
     let mut getters = Vec::with_capacity(LAZY.len());
+    let vault = Object::new(ctx.clone())?;
+    vault.set_prototype(None)?;
     for (i, (name, _)) in LAZY.iter().enumerate() {
-        getters.push(install(ctx, name, i as i32)?);
+        getters.push(install(ctx, name, i as i32, &vault)?);
     }
-    let names = LAZY.iter().flat_map(|(name, module)| [name.to_string_lossy(), module.to_string_lossy()]);
-    table.set("lazy", names.map(String::from).collect::<Vec<_>>())?;
+    // Globals that come after everything was locked; the getters look there.
+    table.set("vault", vault)?;
+    let b = bridge.clone();
+    table.set("locked", JsFunction::new(ctx.clone(), move || b.locked.set(true))?)?;
     let expose = move |ctx: Ctx<'js>, name: Text, value: Value<'js>| {
         let at = LAZY.iter().position(|(known, _)| known.to_bytes() == name.0.as_bytes());
         match at.filter(|at| is_ours(&ctx, LAZY[*at].0, getters[*at])) {
@@ -100,15 +104,18 @@ fn dom_exception<'js>(ctx: Ctx<'js>) -> rquickjs::Result<Value<'js>> {
 }
 
 /// Puts the accessor there and gives its getter's address.
-fn install(ctx: &Ctx<'_>, name: &CStr, index: i32) -> rquickjs::Result<usize> {
+fn install(ctx: &Ctx<'_>, name: &CStr, index: i32, vault: &Object<'_>) -> rquickjs::Result<usize> {
     let raw = ctx.as_raw().as_ptr();
     let kind = qjs::JSCFunctionEnum_JS_CFUNC_generic_magic;
-    let make = |f: unsafe extern "C" fn(*mut JSContext, JSValue, i32, *mut JSValue, i32) -> JSValue, n| {
-        let entry = qjs::JSCFunctionType { generic_magic: Some(f) };
-        // SAFETY: `f` has the signature that `generic_magic` stands for, and the engine is told so.
-        unsafe { qjs::JS_NewCFunction2(raw, entry.generic, name.as_ptr(), n, kind, index) }
+    let entry = qjs::JSCFunctionType { generic_magic: Some(set) };
+    let mut data = [vault.as_raw()];
+    // SAFETY: both functions have the signatures that the engine is told; it takes its own reference to the vault.
+    let (getter, setter) = unsafe {
+        (
+            qjs::JS_NewCFunctionData(raw, Some(get), 0, index, 1, data.as_mut_ptr()),
+            qjs::JS_NewCFunction2(raw, entry.generic, name.as_ptr(), 1, kind, index),
+        )
     };
-    let (getter, setter) = (make(get, 0), make(set, 1));
     // SAFETY: looks at the pointer only.
     let address = unsafe { qjs::JS_VALUE_GET_PTR(getter) } as usize;
     // SAFETY: a live context; both values are handed over, the atom and the global object are freed.
@@ -179,41 +186,69 @@ fn load(ctx: &Ctx<'_>, bridge: &Bridge, module: &CStr) -> rquickjs::Result<()> {
     if failed { Err(rquickjs::Error::Exception) } else { Ok(()) }
 }
 
-unsafe extern "C" fn get(ctx: *mut JSContext, _: JSValue, _: i32, _: *mut JSValue, magic: i32) -> JSValue {
-    // SAFETY: the engine calls with the context the function was made in; the bridge lives as long as it is known.
-    let (ctx, bridge) = unsafe {
+unsafe extern "C" fn get(
+    ctx: *mut JSContext,
+    _: JSValue,
+    _: i32,
+    _: *mut JSValue,
+    magic: i32,
+    data: *mut JSValue,
+) -> JSValue {
+    // SAFETY: the engine calls with the context the function was made in and the value it was made with; the bridge
+    // lives as long as it is known.
+    let (ctx, bridge, vault) = unsafe {
         let bridge = qjs::JS_GetContextOpaque(ctx).cast::<Bridge>().as_ref();
-        (Ctx::from_raw(NonNull::new_unchecked(ctx)), bridge)
+        (Ctx::from_raw(NonNull::new_unchecked(ctx)), bridge, *data)
     };
     let (Some(bridge), Some((name, module))) = (bridge, LAZY.get(magic as usize)) else {
         Exception::throw_message(&ctx, "the request is over");
         return qjs::JS_EXCEPTION;
     };
+    let raw = ctx.as_raw().as_ptr();
+    if bridge.locked.get() {
+        // SAFETY: a live context and an object of it.
+        let value = unsafe { qjs::JS_GetPropertyStr(raw, vault, name.as_ptr()) };
+        if unsafe { !qjs::JS_IsUndefined(value) } {
+            return value;
+        }
+    }
     if load(&ctx, bridge, module).is_err() {
         return qjs::JS_EXCEPTION;
     }
-    let raw = ctx.as_raw().as_ptr();
-    // SAFETY: a live context; the descriptor's value is handed on, accessors are freed.
+    match found(raw, vault, name, bridge.locked.get()) {
+        Some(value) => value,
+        None => {
+            // A limit was hit half-way: this context is of no more use.
+            bridge.broken.set(true);
+            Exception::throw_message(&ctx, &format!("'{}' could not be set up", name.to_string_lossy()));
+            qjs::JS_EXCEPTION
+        }
+    }
+}
+
+/// What the module exposed: in the vault once everything is locked, else in place of the accessor.
+fn found(raw: *mut JSContext, vault: JSValue, name: &CStr, locked: bool) -> Option<JSValue> {
+    // SAFETY: a live context; the descriptor is filled if the answer is 1, and what is not handed on is freed.
     unsafe {
+        if locked {
+            let value = qjs::JS_GetPropertyStr(raw, vault, name.as_ptr());
+            return (!qjs::JS_IsUndefined(value)).then_some(value);
+        }
         let global = qjs::JS_GetGlobalObject(raw);
         let atom = qjs::JS_NewAtom(raw, name.as_ptr());
         let mut found = std::mem::zeroed::<qjs::JSPropertyDescriptor>();
         let there = qjs::JS_GetOwnProperty(raw, &mut found, global, atom);
         qjs::JS_FreeAtom(raw, atom);
         qjs::JS_FreeValue(raw, global);
-        if there == 1 && found.flags & qjs::JS_PROP_GETSET as i32 == 0 {
-            return found.value;
+        match there {
+            1 if found.flags & qjs::JS_PROP_GETSET as i32 == 0 => Some(found.value),
+            1 => {
+                qjs::JS_FreeValue(raw, found.getter);
+                qjs::JS_FreeValue(raw, found.setter);
+                None
+            }
+            _ => None,
         }
-        if there == 1 {
-            qjs::JS_FreeValue(raw, found.getter);
-            qjs::JS_FreeValue(raw, found.setter);
-        }
-        if there >= 0 {
-            // A limit was hit half-way: this context is of no more use.
-            bridge.broken.set(true);
-            Exception::throw_message(&ctx, &format!("'{}' could not be set up", name.to_string_lossy()));
-        }
-        qjs::JS_EXCEPTION
     }
 }
 
@@ -227,6 +262,16 @@ unsafe extern "C" fn set(
     let Some((name, _)) = LAZY.get(magic as usize).filter(|_| argc > 0) else { return qjs::JS_UNDEFINED };
     // SAFETY: the engine calls with a live context and `argc` arguments.
     let (ctx, value) = unsafe { (Ctx::from_raw(NonNull::new_unchecked(ctx)), *argv) };
+    // SAFETY: null, or the bridge of this context.
+    let bridge = unsafe { qjs::JS_GetContextOpaque(ctx.as_raw().as_ptr()).cast::<Bridge>().as_ref() };
+    if bridge.is_none_or(|b| b.locked.get()) {
+        let name = name.to_string_lossy();
+        let message = format!(
+            "'{name}' is shared by all requests of this module: it can only be set by top-level code"
+        );
+        Exception::throw_type(&ctx, &message);
+        return qjs::JS_EXCEPTION;
+    }
     // SAFETY: a value of this context that gets a reference of its own.
     let value = unsafe { Value::from_raw(ctx.clone(), qjs::JS_DupValue(ctx.as_raw().as_ptr(), value)) };
     match define(&ctx, name, value) {

@@ -1,6 +1,6 @@
 // Nothing that requests share can be written once the modules are evaluated: the global object, builtins and their
 // prototypes, and what the gateway gives to modules. What one request leaves behind there, another would see.
-import { native, vault, lockWith } from "tidegate:native";
+import { native, lockWith } from "tidegate:native";
 
 const { ownKeys, getPrototypeOf, getOwnPropertyDescriptor, defineProperty } = Reflect;
 const { freeze } = Object;
@@ -42,22 +42,7 @@ function yieldAll(holder, keys) {
 export function lock() {
   // The engine puts it among the globals when it is first wanted.
   globalThis.DOMException;
-  for (let i = 0; i < native.lazy.length; i += 2) {
-    const name = native.lazy[i];
-    const module = native.lazy[i + 1];
-    const found = getOwnPropertyDescriptor(globalThis, name);
-    if (found === undefined || found.get === undefined) continue;
-    defineProperty(globalThis, name, {
-      get() {
-        if (!(name in vault)) native.load(module);
-        if (!(name in vault)) throw native.broken(module);
-        return vault[name];
-      },
-      set: () => refused(name),
-      enumerable: false,
-      configurable: false,
-    });
-  }
+  native.locked();
   yieldAll(Object.prototype, ownKeys(Object.prototype));
   yieldAll(Function.prototype, ["toString", "constructor"]);
   yieldAll(Array.prototype, ["toString"]);

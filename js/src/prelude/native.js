@@ -66,7 +66,7 @@ export function from(module, name) {
 }
 
 // Globals that came after everything was locked, and how such a value is locked.
-export const vault = { __proto__: null };
+const { vault } = native;
 let lockOne = null;
 let roots = [];
 

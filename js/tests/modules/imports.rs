@@ -52,7 +52,7 @@ fn imports_that_cannot_be() {
         ("tidegate:native", "cannot import"),
         ("../up", "cannot import"),
         ("https://x/y.js", "cannot import"),
-        ("fs:x", "cannot import"),
+        ("node:fs", "cannot import"),
     ] {
         let source = format!("type T = 1;\n\nimport {{ a }} from '{specifier}'; console.log(a)");
         for language in [Language::TypeScript, Language::JavaScript] {

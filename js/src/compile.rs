@@ -156,7 +156,7 @@ impl Front<'_> {
             .iter()
             .filter(|d| d.severity == Severity::Error)
             .take(MAX_DIAGNOSTICS)
-            .map(|d| self.at(first_label(d), d.message.as_ref()))
+            .map(|d| self.at(place(d), d.message.as_ref()))
             .collect();
         errors.sort_by_key(|d| (d.line, d.column));
         if errors.is_empty() { Ok(()) } else { Err(errors) }
@@ -214,8 +214,11 @@ impl Front<'_> {
     }
 }
 
-fn first_label(d: &OxcDiagnostic) -> u32 {
-    d.labels.iter().map(|l| l.offset()).next().unwrap_or(0)
+/// Where the fault is: the first label, unless the first says what was right before a second one came.
+fn place(d: &OxcDiagnostic) -> u32 {
+    let again =
+        d.labels.iter().find(|label| label.label().is_some_and(|text| text.contains("redeclared here")));
+    again.or(d.labels.first()).map_or(0, |label| label.offset())
 }
 
 /// A function that only stands at the top level is exported as if the user had written it.

@@ -114,7 +114,7 @@ fn modules_that_do_not_compile_are_refused_with_their_position() {
     let stage = Stage::new();
     for (source, at) in [
         ("export function requestHandler(ctx: any) {\n  let x: = 1;\n}", "2:"),
-        ("const a = 1;\nconst a = 2;", "1:7"),
+        ("const a = 1;\nconst a = 2;", "2:7"),
     ] {
         let refused =
             stage.node.admin("PUT", "/api/v1/module", &crate::operator::node::module("bad", source));

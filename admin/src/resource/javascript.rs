@@ -111,7 +111,7 @@ impl ModuleChecker {
             let list = selections(&route.modules);
             let touches =
                 |one: &Selection| before.runs(&one.module()).iter().any(|m| modules.contains(m.as_str()));
-            if !own && !list.iter().any(touches) {
+            if !own && (modules.is_empty() || !list.iter().any(touches)) {
                 continue;
             }
             let found = pipeline(after, &list);

@@ -172,7 +172,8 @@ fn what_is_refused() {
     for (source, at, text) in [
         ("@dec class A {}", (1, 1), "decorators are not supported"),
         ("const n = 'x';\nawait import(n)", (2, 7), "import() needs a plain string"),
-        ("let x = 1;\nlet x = 2;", (1, 5), "x"),
+        ("let x = 1;\nlet x = 2;", (2, 5), "x"),
+        ("export const x = 1;\nconst y = 2;\nexport { y as x };", (3, 15), "'x'"),
         ("export const requestHandler = (ctx) => {\n  return ctx.;\n}", (2, 14), ""),
         ("const a = 1;\n\n  a = <div/>;", (3, 7), ""),
     ] {

@@ -116,8 +116,9 @@ impl Hasher {
         ctx: Ctx<'js>,
         data: Value<'js>,
     ) -> rquickjs::Result<Class<'js, Hasher>> {
-        let bytes = bytes_of(&ctx, &data)?;
         let hasher = this.0.borrow();
+        hasher.bridge.spend(&ctx)?;
+        let bytes = bytes_of(&ctx, &data)?;
         feed(&ctx, &hasher.bridge, &mut hasher.state.borrow_mut(), &bytes)?;
         drop(hasher);
         Ok(this.0)
@@ -134,9 +135,15 @@ pub(super) fn equal(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).to_bool()
 }
 
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |n: u8| char::from(DIGITS[usize::from(n)]);
+    bytes.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
+}
+
 fn encoded<'js>(ctx: &Ctx<'js>, bytes: &[u8], encoding: &str) -> rquickjs::Result<Value<'js>> {
     let text = match encoding {
-        "hex" => bytes.iter().map(|b| format!("{b:02x}")).collect(),
+        "hex" => hex(bytes),
         "base64" | "b64" => STANDARD.encode(bytes),
         "base64raw" | "b64raw" => STANDARD_NO_PAD.encode(bytes),
         "base64url" | "b64url" => URL_SAFE.encode(bytes),
@@ -175,12 +182,16 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>
     };
     table.set("createHmac", JsFunction::new(ctx.clone(), hmac)?)?;
     table.set("getHashes", JsFunction::new(ctx.clone(), || NAMES.to_vec())?)?;
-    let encode = |ctx: Ctx<'js>, data: Value<'js>, encoding: Text| {
+    let b = bridge.clone();
+    let encode = move |ctx: Ctx<'js>, data: Value<'js>, encoding: Text| {
+        b.spend(&ctx)?;
         let bytes = bytes_of(&ctx, &data)?;
         encoded(&ctx, &bytes, &encoding.0)
     };
     table.set("encode", JsFunction::new(ctx.clone(), encode)?)?;
-    let equal = |ctx: Ctx<'js>, a: Value<'js>, b: Value<'js>| {
+    let spends = bridge.clone();
+    let equal = move |ctx: Ctx<'js>, a: Value<'js>, b: Value<'js>| {
+        spends.spend(&ctx)?;
         let (a, b) = (bytes_of(&ctx, &a)?, bytes_of(&ctx, &b)?);
         rquickjs::Result::Ok(equal(&a, &b))
     };
@@ -191,6 +202,7 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>
         if !(1.0..=MAX_RANDOM as f64).contains(&n.0) {
             return Err(Exception::throw_range(&ctx, "the size must be from 1 to 65536"));
         }
+        b.spend(&ctx)?;
         let mut bytes = vec![0; n.0 as usize];
         b.host.random(&mut bytes);
         ArrayBuffer::new_copy(ctx, &bytes)
@@ -224,7 +236,7 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>
         // Version 4, variant 10 (RFC 9562, section 5.4).
         raw[6] = raw[6] & 0x0f | 0x40;
         raw[8] = raw[8] & 0x3f | 0x80;
-        let hex: String = raw.iter().map(|b| format!("{b:02x}")).collect();
+        let hex = hex(&raw);
         format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
     };
     table.set("randomUUID", JsFunction::new(ctx.clone(), uuid)?)

@@ -264,6 +264,7 @@ fn what_the_engine_cannot_interrupt_still_ends() {
         "const k = await subtle.importKey('jwk', RSA, { name: 'RSA-PSS', hash: 'SHA-256' }, false, ['sign']);
          for (;;) try { await subtle.sign({ name: 'RSA-PSS', saltLength: 32 }, k, utf8('x')) } catch {}",
         "const data = new Uint8Array(8 << 20); for (;;) try { await subtle.digest('SHA-512', data) } catch {}",
+        "const data = new Uint8Array(4 << 20); for (;;) try { timingSafeEqual(data, data); createHash('md5').update('').digest('hex') } catch {}",
         "const data = new Uint8Array(8 << 20); for (;;) try { createHash('sha512').update(data) } catch {}",
         "const k = await subtle.importKey('raw', utf8('x'), 'PBKDF2', false, ['deriveBits']);
          await subtle.deriveBits({ name: 'PBKDF2', hash: 'SHA-512', salt: utf8('s'), iterations: 4e9 }, k, 4294967288)",

@@ -17,6 +17,7 @@ use crate::native::{Text, bytes_of};
 pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {
     let b = bridge.clone();
     let digest = move |ctx: Ctx<'js>, hash: Text, data: Value<'js>| {
+        b.spend(&ctx)?;
         let bytes = bytes_of(&ctx, &data)?;
         let hash = Hash::read(&hash.0).map_err(|refusal| refusal.throw(&ctx))?;
         let state = State::plain(hash.plain_name());

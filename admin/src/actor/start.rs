@@ -146,6 +146,7 @@ impl Plane {
             default_namespace: options.default_namespace,
             metrics: options.metrics,
             version: options.version.into(),
+            module_limits: options.module_limits,
             ..ApiSettings::default()
         };
         let state = ApiState::new(

@@ -6,7 +6,9 @@ use super::call::Call;
 use super::refusal::Refusal;
 use super::write::{missing, read};
 use crate::change::{Key, Kind};
+use crate::metrics::limits;
 use crate::module_log::{Batch, Follower, Level, Wanted};
+use crate::resource::Module;
 use axum::body::Body;
 use axum::response::Response;
 use futures_util::stream;
@@ -24,17 +26,17 @@ const MOST_ENTRIES: usize = 10_000;
 /// Longest silence of a stream.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// The key of the module that the path names, which must exist.
-async fn module(call: &Call) -> Result<String, Refusal> {
+/// The key of the module that the path names, which must exist, and what is stored of it.
+async fn module(call: &Call) -> Result<(String, Value), Refusal> {
     let (namespace, name) = (call.param("namespace").to_owned(), call.param("name").to_owned());
     let module = format!("{namespace}/{name}");
     let key = Key { kind: Kind::Module, namespace, collection: None, name };
-    read(&call.state, move |_, view| match view.get(&key)? {
-        Some(_) => Ok(()),
+    let stored = read(&call.state, move |_, view| match view.get(&key)? {
+        Some(stored) => Ok(stored),
         None => Err(Refusal::NotFound(missing(&key))),
     })
     .await?;
-    Ok(module)
+    Ok((module, stored))
 }
 
 /// What the query asks for, and whether it wants to follow.
@@ -64,7 +66,7 @@ fn wanted(call: &Call) -> Result<(Wanted, bool), Refusal> {
 /// `GET …/logs`.
 pub(crate) async fn logs(call: Call) -> Result<Response, Refusal> {
     let (wanted, follow) = wanted(&call)?;
-    let module = module(&call).await?;
+    let (module, _) = module(&call).await?;
     let logs = &call.inner().module_logs;
     if !follow {
         let (entries, dropped) = logs.read(&module, wanted);
@@ -126,16 +128,24 @@ fn line(value: &Value) -> String {
 
 /// `DELETE …/logs`.
 pub(crate) async fn clear(call: Call) -> Result<Response, Refusal> {
-    let module = module(&call).await?;
+    let (module, _) = module(&call).await?;
     call.inner().module_logs.clear(&module);
     Ok(Answer::one(StatusCode::OK, Value::Null).into_response())
 }
 
 /// `GET …/stats`.
 pub(crate) async fn stats(call: Call) -> Result<Response, Refusal> {
-    let module = module(&call).await?;
+    let (module, stored) = module(&call).await?;
     let inner = call.inner();
     let mut stats = inner.metrics.lock().unwrap_or_else(PoisonError::into_inner).module(&module);
+    // What no route runs has bounds all the same, for whoever puts it on one.
+    if stats["limits"].is_null()
+        && let Ok(written) = serde_json::from_value::<Module>(stored)
+    {
+        let budget = written.limits.clone().unwrap_or_default();
+        stats["limits"] = limits(&budget.over(inner.settings.module_limits));
+        stats["permissions"] = json!(written.permissions());
+    }
     stats["log"] = inner.module_logs.size(&module);
     Ok(Answer::one(StatusCode::OK, stats).into_response())
 }

@@ -10,6 +10,7 @@ use crate::resource::ModuleChecker;
 use crate::store::Store;
 use ipnet::IpNet;
 use std::sync::{Arc, Mutex};
+use tidegate_snapshot::ModuleLimits;
 use tokio::sync::RwLock;
 
 /// Settings of the admin API.
@@ -33,6 +34,8 @@ pub struct ApiSettings {
     pub scheme: String,
     /// Version of the process.
     pub version: String,
+    /// Bounds of the calls of a module that does not say.
+    pub module_limits: ModuleLimits,
 }
 
 impl Default for ApiSettings {
@@ -47,6 +50,7 @@ impl Default for ApiSettings {
             metrics: true,
             scheme: "http".into(),
             version: env!("CARGO_PKG_VERSION").into(),
+            module_limits: ModuleLimits::default(),
         }
     }
 }

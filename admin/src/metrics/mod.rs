@@ -6,3 +6,4 @@ mod registry;
 mod text;
 
 pub use registry::Registry;
+pub(crate) use registry::limits;

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use tidegate_snapshot::{
-    LATENCY_BOUNDS_US, RouteReport, Script, ScriptNow, ScriptReport, ShardReport, ShardTotals, StatusClass,
+    LATENCY_BOUNDS_US, ModuleLimits, RouteReport, Script, ScriptNow, ScriptReport, ShardReport, ShardTotals,
+    StatusClass,
 };
 
 /// Most routes with rows of their own.
@@ -59,6 +60,19 @@ impl ScriptRow {
     fn memory_bytes(&self) -> u64 {
         self.now.values().map(|now| now.memory_bytes).sum()
     }
+}
+
+/// Bounds of a module's calls, for people.
+pub(crate) fn limits(limits: &ModuleLimits) -> Value {
+    json!({
+        "cpu_ms": limits.cpu_ms,
+        "memory_bytes": limits.memory_bytes,
+        "stack_bytes": limits.stack_bytes,
+        "body_bytes": limits.body_bytes,
+        "fetches": limits.fetches,
+        "timers": limits.timers,
+        "pending": limits.pending,
+    })
 }
 
 /// All counters of the node.
@@ -121,11 +135,6 @@ impl Registry {
                 "leased": now.leased })
         });
         let script = self.running.get(key);
-        let limits = script.map(|script| script.limits).map(|limits| {
-            json!({ "cpu_ms": limits.cpu_ms, "memory_bytes": limits.memory_bytes,
-                "stack_bytes": limits.stack_bytes, "body_bytes": limits.body_bytes,
-                "fetches": limits.fetches, "timers": limits.timers, "pending": limits.pending })
-        });
         json!({
             "module": key,
             "is_run_by_a_route": script.is_some(),
@@ -134,7 +143,7 @@ impl Registry {
             "functions": row.functions.json(),
             "memory_bytes": row.memory_bytes(),
             "shards": shards.collect::<Vec<Value>>(),
-            "limits": limits,
+            "limits": script.map(|script| limits(&script.limits)),
             "permissions": script.map(|script| script.permissions.to_vec()),
         })
     }

@@ -2,25 +2,53 @@
 //! meanwhile is read for it.
 
 use super::Trouble;
+use super::host::Running;
+use super::run::told;
 use super::scripted::Scripted;
 use super::slot::{BodySlot, Want};
 use super::source::{Source, too_large};
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use tidegate_js::{Answer, Call, Cause, Chunks, Failure};
+use tidegate_js::{Answer, Call, Cause, Chunks, Failure, Function};
+use tidegate_snapshot::Script;
 
 /// The writing end of a streamed body, with everything that must run for it.
 pub struct Feed<'a> {
     /// Calls that still write something.
-    pub(super) pumps: Vec<Pin<Box<Call<'a>>>>,
+    pub(super) pumps: Vec<Pump<'a>>,
     /// What they write, at the end of the chain.
     pub(super) pieces: Rc<dyn Chunks>,
     /// The bodies that they may read.
     pub(super) view: Rc<Scripted>,
+    /// Told whose code runs.
+    pub(super) running: &'a Running,
     /// Largest body that may be collected meanwhile.
     pub(super) cap: u64,
+}
+
+/// One module that still writes something.
+pub(super) struct Pump<'a> {
+    pub(super) call: Pin<Box<Call<'a>>>,
+    pub(super) script: &'a Script,
+    /// The function that left the work behind.
+    pub(super) function: Option<Function>,
+}
+
+impl Pump<'_> {
+    fn poll(
+        &mut self,
+        running: &Running,
+        view: &Rc<Scripted>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Answer, Failure>> {
+        let call = &mut self.call;
+        match self.function {
+            Some(function) => running.during(function, view, || call.as_mut().poll(context)),
+            None => call.as_mut().poll(context),
+        }
+    }
 }
 
 enum Step {
@@ -63,17 +91,18 @@ impl Feed<'_> {
             return Poll::Ready(piece.map(Step::Piece).map_err(|refused| thrown(refused.0)));
         }
         let mut failed = None;
-        self.pumps.retain_mut(|pump| match pump.as_mut().poll(context) {
+        let (running, view) = (self.running, &self.view);
+        self.pumps.retain_mut(|pump| match pump.poll(running, view, context) {
             Poll::Ready(Ok(Answer::Nothing | Answer::Text(_))) => false,
             Poll::Ready(Err(failure)) => {
-                failed.get_or_insert(failure);
+                failed.get_or_insert_with(|| told(failure, pump.script, pump.function));
                 false
             }
             Poll::Pending => true,
         });
         // What was written before a failure is worth no more than the failure.
         if let Some(failure) = failed {
-            return Poll::Ready(Err(failure.into()));
+            return Poll::Ready(Err(failure));
         }
         if let Poll::Ready(piece) = self.pieces.poll_next(context) {
             return Poll::Ready(piece.map(Step::Piece).map_err(|refused| thrown(refused.0)));

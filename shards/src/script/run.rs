@@ -3,7 +3,7 @@
 //! response modifiers run in list order; error handlers until one answers.
 
 use super::Trouble;
-use super::feed::Feed;
+use super::feed::{Feed, Pump};
 use super::host::Lender;
 use super::loaded::Engine;
 use super::runtimes::Scripts;
@@ -27,6 +27,8 @@ use tidegate_snapshot::{Pipeline, Script};
 struct Stage {
     lease: Lease,
     engine: Rc<Engine>,
+    /// What of it was called last: whoever wrote the body that is still to come.
+    last: Option<Function>,
 }
 
 impl Stage {
@@ -72,7 +74,7 @@ impl Scripts {
         let mut stages = SmallVec::new();
         for engine in chosen {
             match engine.runtime.lease(view.clone()) {
-                Ok(lease) => stages.push(Stage { lease, engine }),
+                Ok(lease) => stages.push(Stage { lease, engine, last: None }),
                 Err(failure) => {
                     let trouble = told(failure, &engine.script, None);
                     return Err(Box::new((trouble, view.close().expect("lent a moment ago"))));
@@ -124,8 +126,13 @@ impl Run {
     /// Everything that must run while a body written in pieces is sent.
     pub fn feed(&mut self, pieces: Rc<dyn Chunks>) -> Feed<'_> {
         let cap = self.stages.iter().map(Stage::body_cap).max().unwrap_or(0);
-        let pumps = self.stages.iter_mut().map(|stage| Box::pin(stage.lease.pump())).collect();
-        Feed { pumps, pieces, view: self.view.clone(), cap }
+        let pumps = self.stages.iter_mut().map(|Stage { lease, engine, last }| Pump {
+            call: Box::pin(lease.pump()),
+            script: &engine.script,
+            function: *last,
+        });
+        let running = &self.lender.running;
+        Feed { pumps: pumps.collect(), pieces, view: self.view.clone(), running, cap }
     }
 
     /// Runs one function of one stage, reading a body when it asks for it.
@@ -139,7 +146,8 @@ impl Run {
     ) -> Result<Answer, Trouble> {
         let cap = self.stages[at].body_cap();
         let (running, view) = (&self.lender.running, &self.view);
-        let Stage { lease, engine } = &mut self.stages[at];
+        let Stage { lease, engine, last } = &mut self.stages[at];
+        *last = Some(function);
         let call = match error {
             Some(error) => lease.call_error_handler(error),
             None => lease.call(function),
@@ -310,7 +318,7 @@ impl Run {
 }
 
 /// A failure with whose it is.
-fn told(failure: Failure, script: &Script, function: Option<Function>) -> Trouble {
+pub(super) fn told(failure: Failure, script: &Script, function: Option<Function>) -> Trouble {
     Trouble { function, module: Some(script.key.clone()), ..failure.into() }
 }
 

@@ -9,7 +9,8 @@ use tidegate_snapshot::{Event, EventKind, EventLevel};
 async fn with_module() -> Node {
     let node = Node::start().await;
     let payload = Module::encode("export const requestHandler = () => {};");
-    node.set("/api/v1/module", json!({ "name": "m", "payload": payload })).await;
+    let own = json!({ "name": "m", "payload": payload, "permissions": ["cache"], "limits": { "cpuMs": 77 } });
+    node.set("/api/v1/module", own).await;
     node
 }
 
@@ -186,6 +187,12 @@ async fn stats_of_a_module_that_was_never_called() {
     assert_eq!(
         (&data["module"], &data["functions"], &data["calls"]),
         (&json!("default/m"), &json!({}), &json!(0))
+    );
+    assert_eq!((&data["limits"]["cpu_ms"], &data["permissions"]), (&json!(77), &json!(["cache"])), "{data}");
+    assert_eq!(
+        (&data["limits"]["timers"], &data["is_run_by_a_route"]),
+        (&json!(64), &json!(false)),
+        "{data}"
     );
     assert_eq!(data["log"], json!({ "lines": 0, "bytes": 0, "dropped": 0 }));
 }

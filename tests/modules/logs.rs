@@ -249,3 +249,41 @@ fn no_call_is_lost_when_a_module_is_replaced_or_its_client_leaves() {
     until("all ten calls are counted", || calls() == 10);
     assert_eq!(stage.stats("swapped")["calls"], 10);
 }
+
+#[test]
+fn what_is_said_while_a_body_streams_has_its_function() {
+    let stage = Stage::new();
+    stage.before(
+        "streams",
+        "export function responseModifier(ctx: any) {
+            const upstream = ctx.upstream();
+            upstream.writeBody(upstream.body.pipeThrough(new TransformStream({
+                transform(piece: any, to: any) {
+                    console.log('a piece');
+                    if (JSON.stringify(ctx.request().query).includes('bad')) throw new Error('half way');
+                    to.enqueue(piece);
+                },
+            })));
+        }",
+    );
+    let answer = stage.get("/streams");
+    assert!(answer.status() == 203 && answer.text().contains("/streams"), "{answer:?}");
+    let entry = stage.wait_log("streams", 1).remove(0);
+    assert_eq!(
+        (&entry["text"], &entry["function"]),
+        (&json!("a piece"), &json!("responseModifier")),
+        "{entry}"
+    );
+    assert_eq!(
+        (&entry["route"], &entry["request_id"]),
+        (&json!("default/streams"), &json!("0-1")),
+        "{entry}"
+    );
+    let mut client = stage.node.client();
+    client.send(b"GET /streams?bad HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let error = |stage: &Stage| stage.log("streams", "level=error").into_iter().next();
+    until("the failure is in the log", || error(&stage).is_some());
+    let entry = error(&stage).expect("found a moment ago");
+    assert_eq!(entry["function"], "responseModifier", "{entry}");
+    assert!(entry["text"].as_str().is_some_and(|text| text.contains("half way")), "{entry}");
+}

@@ -13,6 +13,7 @@ pub mod openapi;
 pub mod raft;
 mod resolver;
 pub mod resource;
+mod schedule;
 pub mod store;
 mod test_server;
 

@@ -246,6 +246,9 @@ pub struct Serve {
     /// Largest cached value
     #[arg(long, value_name = "BYTES", default_value = "1m", value_parser = size, help_heading = "Modules")]
     pub cache_value_bytes: usize,
+    /// A scheduled run of a module is cancelled after this
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration, help_heading = "Modules")]
+    pub scheduled_timeout: Duration,
 }
 
 impl Serve {

@@ -276,6 +276,7 @@ fn start_admin(plan: &mut Plan, inbox: tidegate_admin::Inbox) -> Result<AdminHan
             bytes: args.module_log_bytes,
             total_bytes: args.module_log_total_bytes,
         },
+        scheduled_timeout: args.scheduled_timeout,
         resolve_interval: args.resolve_interval,
         version: env!("CARGO_PKG_VERSION"),
         runtime_info: info.to_string(),

@@ -92,6 +92,27 @@ pub enum Op {
         /// The collection.
         collection: String,
     },
+    /// Records a run of a job that the cluster runs once. Rejected when that run, or a later one, has begun. It changes
+    /// no resource.
+    MarkRun(RunMark),
+}
+
+/// The begin or the end of a scheduled run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunMark {
+    /// Whose job it is.
+    pub module: Key,
+    /// Which of its jobs.
+    pub index: u16,
+    /// The times by which it is due, as text.
+    pub times: String,
+    /// When it was due, milliseconds since the epoch.
+    pub due_ms: u64,
+    /// The node that runs it.
+    pub node: u64,
+    /// How it ended; `None` when it is to begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
 }
 
 /// What goes into the log.

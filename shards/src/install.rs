@@ -1,5 +1,5 @@
 //! The shard's mailbox: snapshots are installed between two turns of the loop and acknowledged, answers reach who asked,
-//! and a drain begins.
+//! scheduled runs and a drain begin.
 
 use crate::cache::ToPeer;
 use crate::local::Local;
@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use tidegate_mailbox::{QueueReader, SlotReader};
-use tidegate_reactor::{Wakeups, cut_idle, give_way, sleep};
-use tidegate_snapshot::{Snapshot, ToAdmin, ToShard};
+use tidegate_reactor::{Wakeups, cut_idle, give_way, sleep, spawn, spawn_guarded};
+use tidegate_snapshot::{JobOrder, JobOutcome, JobReport, Snapshot, ToAdmin, ToShard};
 
 /// The reading ends.
 pub struct Mailbox {
@@ -29,6 +29,54 @@ pub async fn tell(local: &Local, mut make: impl FnMut() -> ToAdmin) {
     }
 }
 
+/// Counts a scheduled run for as long as it lives, also through a panic.
+struct Present(Rc<Local>);
+
+impl Present {
+    fn new(local: &Rc<Local>) -> Self {
+        local.runs.set(local.runs.get() + 1);
+        Self(local.clone())
+    }
+}
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        self.0.runs.set(self.0.runs.get() - 1);
+    }
+}
+
+/// Runs a job as a task of its own, whose end is told whatever happens.
+fn begin(local: &Rc<Local>, order: Box<JobOrder>) {
+    let ended = |outcome| JobReport { ticket: order.ticket, outcome, cpu_ns: 0, wall_ns: 0 };
+    if local.is_draining.get() {
+        return spawn(report(Present::new(local), ended(JobOutcome::Draining)));
+    }
+    let panicked = |text: &str| JobOutcome::Failed {
+        cause: "panicked",
+        message: format!("the gateway failed: {text}"),
+        stack: String::new(),
+    };
+    let (present, ticket) = (Present::new(local), order.ticket);
+    let noticed = local.clone();
+    let task = async move {
+        let ended = present.0.scripts.run_job(&order).await;
+        report(present, ended).await;
+    };
+    spawn_guarded(task, move |text| {
+        let ended = JobReport { ticket, outcome: panicked(text), cpu_ns: 0, wall_ns: 0 };
+        spawn(report(Present::new(&noticed), ended));
+    });
+}
+
+/// Tells the admin how a run ended.
+async fn report(present: Present, ended: JobReport) {
+    let mut message = ToAdmin::Ran(Box::new(ended));
+    while let Err(back) = present.0.lender.outbox.admin.send(message) {
+        message = back;
+        sleep(std::time::Duration::from_millis(1)).await;
+    }
+}
+
 /// Reads the mailbox until a drain is asked for.
 pub async fn run(local: Rc<Local>, mut mailbox: Mailbox) {
     loop {
@@ -45,6 +93,7 @@ pub async fn run(local: Rc<Local>, mut mailbox: Mailbox) {
             match message {
                 ToShard::Written { ticket, outcome } => local.lender.writes.answer(ticket, outcome),
                 ToShard::Resolved { ticket, outcome } => local.lender.names.answer(ticket, outcome),
+                ToShard::Run(order) => begin(&local, order),
                 ToShard::Drain => {
                     local.is_draining.set(true);
                     cut_idle();

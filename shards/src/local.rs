@@ -27,6 +27,8 @@ pub struct Local {
     pub records: Records,
     /// No more requests on connections that are open: the shard drains.
     pub is_draining: Cell<bool>,
+    /// Scheduled runs under way.
+    pub runs: Cell<u32>,
     /// Requests numbered so far.
     pub serial: Cell<u64>,
 }

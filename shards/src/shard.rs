@@ -154,6 +154,7 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
         names,
         records: Records::new(options.records),
         is_draining: Cell::new(false),
+        runs: Cell::new(0),
         serial: Cell::new(1),
     });
     let shard = options.index;
@@ -166,7 +167,7 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
     started(Ok(()));
     // Dropping the accepting future closes the listener.
     race(accept::run(local.clone(), listener), drain_begins(&local)).await;
-    while local.lender.counters.connections.get() > 0 {
+    while local.lender.counters.connections.get() > 0 || local.runs.get() > 0 {
         sleep(DRAIN_INTERVAL).await;
     }
     local.upstreams.pool.close_idle(&local.lender.counters);

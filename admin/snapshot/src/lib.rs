@@ -7,6 +7,7 @@
 mod document;
 mod domain;
 mod host_pattern;
+mod job;
 mod message;
 mod path_pattern;
 mod path_tree;
@@ -18,6 +19,7 @@ mod settings;
 pub use document::{DocumentQuery, DocumentReader, DocumentWrite};
 pub use domain::{Domain, DomainTable};
 pub use host_pattern::{HostPattern, PatternError};
+pub use job::{JobOrder, JobOutcome, JobReport};
 pub use message::{Event, EventKind, EventLevel, ToAdmin, ToShard};
 pub use path_pattern::{PathPattern, PathPatternError, Piece};
 pub use path_tree::{Found, MAX_PARAMS, Match, MethodSet, Params, PathTree};

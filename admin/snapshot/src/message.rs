@@ -1,6 +1,6 @@
 //! The messages of the mailboxes. Snapshots do not travel here: each shard has a newest-wins slot for them.
 
-use crate::{DocumentWrite, ShardReport};
+use crate::{DocumentWrite, JobOrder, JobReport, ShardReport};
 use std::sync::Arc;
 
 /// From a shard to the admin.
@@ -35,6 +35,8 @@ pub enum ToAdmin {
         /// Port, copied into the addresses.
         port: u16,
     },
+    /// How a run ended that [`ToShard::Run`] had ordered.
+    Ran(Box<JobReport>),
     /// What was counted since the last report.
     Report(Box<ShardReport>),
     /// Something worth a log line.
@@ -63,6 +65,8 @@ pub enum ToShard {
         /// Addresses in the resolver's order.
         outcome: Result<Vec<std::net::SocketAddr>, String>,
     },
+    /// Run a job of a module; answered by [`ToAdmin::Ran`].
+    Run(Box<JobOrder>),
     /// Close the listener, finish what is in flight, then say [`ToAdmin::Drained`] and end.
     Drain,
 }

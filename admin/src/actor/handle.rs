@@ -62,6 +62,7 @@ impl AdminHandle {
     /// The process is about to end: `/readyz` answers 503 from now on.
     pub fn draining(&self) {
         self.node.set_draining();
+        let _ = self.orders.send(Order::Draining);
     }
 
     /// Waits until so many shards have said that they are drained; answers whether they did in time.

@@ -52,6 +52,8 @@ pub struct Options {
     pub console_level: EventLevel,
     /// How much of modules' logs is kept.
     pub module_logs: ModuleLogBounds,
+    /// A scheduled run of a module is cancelled after this.
+    pub scheduled_timeout: Duration,
     /// Between two look-ups of an endpoint's name.
     pub resolve_interval: Duration,
     /// Where the shards' messages arrive.
@@ -84,6 +86,7 @@ impl Options {
             tags: Vec::new(),
             console_level: EventLevel::Info,
             module_logs: ModuleLogBounds::default(),
+            scheduled_timeout: Duration::from_secs(60),
             resolve_interval: Duration::from_secs(30),
             inbox,
             version: env!("CARGO_PKG_VERSION"),

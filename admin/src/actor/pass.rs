@@ -6,6 +6,7 @@ use crate::compile::{Compiler, Defaults, Problem};
 use crate::metrics::Registry;
 use crate::module_log::ModuleLogs;
 use crate::resolver::Resolver;
+use crate::schedule::Planned;
 use crate::store::Store;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,6 +29,8 @@ pub(super) struct Tools {
 pub(super) struct Workshop {
     tools: Tools,
     compiler: Compiler,
+    /// What wants to be run by itself, as it was told last.
+    planned: Option<Vec<Planned>>,
     position: Position,
     generation: u64,
 }
@@ -36,6 +39,8 @@ pub(super) struct Workshop {
 pub(super) struct Outcome {
     /// A new snapshot; `None` if nothing that shards run changed.
     pub(super) snapshot: Option<Arc<Snapshot>>,
+    /// What wants to be run by itself; `None` if that is what it was.
+    pub(super) planned: Option<Vec<Planned>>,
     /// The newest revision that the snapshot, or the one before it, says.
     pub(super) revision: u64,
     /// What is stored and cannot be used.
@@ -48,7 +53,7 @@ impl Workshop {
     /// A workshop that knows no resource; its first snapshot comes after `generation`.
     pub(super) fn new(tools: Tools, generation: u64) -> Self {
         let compiler = Compiler::new(tools.defaults.clone());
-        Self { tools, compiler, position: Position::default(), generation }
+        Self { tools, compiler, planned: None, position: Position::default(), generation }
     }
 
     /// Runs one pass. Errors: a sentence; the workshop comes back either way, unless a pass panicked.
@@ -85,7 +90,11 @@ impl Workshop {
             }
             this.tools.module_logs.retain(|module| this.compiler.has_module(module));
             let problems = this.compiler.problems();
-            let outcome = Outcome { snapshot, revision, problems, took: feeding + start.elapsed() };
+            let planned = Some(this.compiler.planned()).filter(|new| this.planned.as_ref() != Some(new));
+            if planned.is_some() {
+                this.planned.clone_from(&planned);
+            }
+            let outcome = Outcome { snapshot, planned, revision, problems, took: feeding + start.elapsed() };
             (this, outcome)
         });
         match built.await {

@@ -8,12 +8,13 @@ use super::pass::{Outcome, Tools, Workshop};
 use super::publisher::{Publisher, ShardLink};
 use super::reply::reply;
 use super::writes::Writes;
+use crate::schedule::{News, Schedule};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
-use tidegate_snapshot::{ToAdmin, ToShard};
+use tidegate_snapshot::{Event, ToAdmin, ToShard};
 use tokio::sync::{mpsc, watch};
 
 /// Messages taken from the inbox before the loop looks at anything else.
@@ -25,6 +26,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(super) enum Order {
     /// Publish to these shards from now on; told when that is so.
     Attach(Vec<ShardLink>, std::sync::mpsc::SyncSender<()>),
+    /// The process is about to end: begin nothing by itself.
+    Draining,
     /// End.
     Stop,
 }
@@ -40,6 +43,9 @@ pub(super) struct Actor {
     pub(super) applied: watch::Receiver<u64>,
     pub(super) names: watch::Receiver<u64>,
     pub(super) events: EventLog,
+    pub(super) schedule: Schedule,
+    /// What is told of scheduled runs.
+    pub(super) told: mpsc::UnboundedReceiver<Event>,
     pub(super) tools: Tools,
     pub(super) writes: Writes,
     pub(super) facts: Facts,
@@ -79,12 +85,16 @@ impl Actor {
                     self.take(outcome);
                 }
                 () = self.inbox.woken() => self.read_inbox(),
+                Some(event) = self.told.recv() => self.hear(&event),
                 order = self.orders.recv() => match order {
                     Some(Order::Attach(links, done)) => {
+                        let inboxes = links.iter().map(|link| link.inbox.clone()).collect();
+                        self.schedule.tell(News::Attached(inboxes));
                         self.publisher.attach(links);
                         self.tell();
                         let _ = done.send(());
                     }
+                    Some(Order::Draining) => self.schedule.tell(News::Stop),
                     Some(Order::Stop) | None => return,
                 },
                 _ = second.tick() => {
@@ -98,8 +108,11 @@ impl Actor {
     fn take(&mut self, outcome: Result<Outcome, String>) {
         match outcome {
             Err(why) => self.failure = Some(why),
-            Ok(Outcome { snapshot, revision, problems, took }) => {
+            Ok(Outcome { snapshot, planned, revision, problems, took }) => {
                 self.failure = None;
+                if let Some(planned) = planned {
+                    self.schedule.tell(News::Planned(planned));
+                }
                 (self.facts.compiled, self.facts.problems, self.facts.compile) = (revision, problems, took);
                 match snapshot {
                     Some(snapshot) => {
@@ -132,11 +145,10 @@ impl Actor {
                 ToAdmin::Report(report) => {
                     self.tools.metrics.lock().unwrap_or_else(PoisonError::into_inner).absorb(*report);
                 }
-                ToAdmin::Event(event) => {
-                    self.tools.module_logs.event(&event);
-                    self.events.event(&event);
-                }
+                ToAdmin::Event(event) => self.hear(&event),
+                ToAdmin::Ran(report) => self.schedule.tell(News::Ran(report)),
                 ToAdmin::Drained { shard } => {
+                    self.schedule.tell(News::Drained(shard));
                     self.publisher.drained(shard);
                     self.node.note_drained();
                 }
@@ -145,6 +157,12 @@ impl Actor {
         self.tools.module_logs.tell();
         self.tell();
         self.inbox.wake();
+    }
+
+    /// Something for the logs.
+    fn hear(&mut self, event: &Event) {
+        self.tools.module_logs.event(event);
+        self.events.event(event);
     }
 
     /// Answers a module that named a host of its own.

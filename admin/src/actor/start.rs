@@ -19,6 +19,7 @@ use crate::module_log::ModuleLogs;
 use crate::raft::{Cluster, ClusterConfig, NodeState};
 use crate::resolver::{self, Pace, Resolver};
 use crate::resource::{NodeTags, ResourceRules};
+use crate::schedule::{News, Recorder, Schedule, Scheduler, Teller, wall_clock};
 use crate::store::Store;
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc as std_mpsc};
@@ -149,6 +150,12 @@ impl Plane {
             module_limits: options.module_limits,
             ..ApiSettings::default()
         };
+        let (events, told) = mpsc::unbounded_channel();
+        let clock = wall_clock();
+        let teller = Teller { events, metrics: Arc::clone(&metrics) };
+        let recorder = Recorder::new(cluster.clone(), clock.clone());
+        let schedule = Schedule::start(Scheduler::new(recorder, teller, clock, options.scheduled_timeout));
+        schedule.tell(News::Planned(outcome.planned.unwrap_or_default()));
         let state = ApiState::new(
             store.clone(),
             cluster.clone(),
@@ -156,7 +163,8 @@ impl Plane {
             metrics,
             module_logs.clone(),
             settings,
-        );
+        )
+        .with_schedule(schedule.clone());
         let facts = Facts {
             compiled: outcome.revision,
             problems: outcome.problems,
@@ -171,6 +179,8 @@ impl Plane {
             applied,
             names,
             events: EventLog::new(options.console_level),
+            schedule,
+            told,
             writes: Writes::new(cluster.clone(), node.clone()),
             tools,
             facts,

@@ -53,7 +53,7 @@ impl Writes {
         let op = operation(namespace, write)?;
         let key = match &op {
             Op::Put { key, .. } => Some(key.clone()),
-            Op::Delete { .. } | Op::DeleteDocuments { .. } => None,
+            Op::Delete { .. } | Op::DeleteDocuments { .. } | Op::MarkRun(_) => None,
         };
         let at_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis() as u64);
         let outcome =

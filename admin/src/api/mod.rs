@@ -15,6 +15,7 @@ mod origin;
 mod peer;
 mod refusal;
 mod resources;
+mod schedule;
 mod state;
 pub(crate) mod table;
 mod write;

@@ -7,6 +7,7 @@ use crate::metrics::Registry;
 use crate::module_log::ModuleLogs;
 use crate::raft::Cluster;
 use crate::resource::ModuleChecker;
+use crate::schedule::Schedule;
 use crate::store::Store;
 use ipnet::IpNet;
 use std::sync::{Arc, Mutex};
@@ -69,6 +70,8 @@ pub(crate) struct Inner {
     pub(crate) module_logs: Arc<ModuleLogs>,
     pub(crate) modules: ModuleChecker,
     pub(crate) settings: ApiSettings,
+    /// The node's scheduler, where there is one.
+    pub(crate) schedule: Option<Schedule>,
     /// Held shared by writes of documents, which only the rules check, and alone by every other write, because their
     /// checks against the state must still hold when they are proposed.
     pub(crate) writing: RwLock<()>,
@@ -92,9 +95,18 @@ impl ApiState {
             module_logs,
             modules: ModuleChecker::default(),
             settings,
+            schedule: None,
             writing: RwLock::new(()),
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The same with the node's scheduler. To be called before the state is shared.
+    pub(crate) fn with_schedule(mut self, schedule: Schedule) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.schedule = Some(schedule);
+        }
+        self
     }
 }
 

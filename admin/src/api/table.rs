@@ -3,7 +3,7 @@
 
 use super::call::Call;
 use super::refusal::Refusal;
-use super::{changelog, cluster, documents, health, insight, resources};
+use super::{changelog, cluster, documents, health, insight, resources, schedule};
 use crate::change::Kind;
 use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode};
@@ -202,7 +202,7 @@ fn of_kind(kind: Kind) -> Vec<Endpoint> {
 }
 
 /// What modules say and do on this node.
-fn of_modules(base: &str) -> [Endpoint; 3] {
+fn of_modules(base: &str) -> [Endpoint; 5] {
     let logs = format!("{base}/{{namespace}}/{{name}}/logs");
     [
         Endpoint::new(Method::GET, logs.clone(), insight::logs)
@@ -218,6 +218,13 @@ fn of_modules(base: &str) -> [Endpoint; 3] {
             .gives(StatusCode::OK, Shape::Empty),
         Endpoint::new(Method::GET, format!("{base}/{{namespace}}/{{name}}/stats"), insight::stats)
             .about("module", "Calls, errors and times of the module's functions on this node, its memory and limits")
+            .gives(StatusCode::OK, Shape::Any),
+        Endpoint::new(Method::GET, format!("{base}/{{namespace}}/{{name}}/schedule"), schedule::get)
+            .about("module", "When this node runs what the module exports as 'scheduled', and how it went last")
+            .gives(StatusCode::OK, Shape::Any),
+        Endpoint::new(Method::POST, format!("{base}/{{namespace}}/{{name}}/run"), schedule::run)
+            .about("module", "Runs one of them now, on this node; answered when it has ended, however it did")
+            .asks(&[("index", false)])
             .gives(StatusCode::OK, Shape::Any),
     ]
 }

@@ -116,6 +116,7 @@ fn kind_of(op: &Op) -> Kind {
     match op {
         Op::Put { key, .. } | Op::Delete { key } => key.kind,
         Op::DeleteDocuments { .. } => Kind::Document,
+        Op::MarkRun(mark) => mark.module.kind,
     }
 }
 
@@ -145,6 +146,7 @@ fn named(op: &Op) -> String {
         Op::Put { key, .. } => format!("put {} {}/{}", key.kind.name(), key.namespace, key.name),
         Op::Delete { key } => format!("delete {} {}/{}", key.kind.name(), key.namespace, key.name),
         Op::DeleteDocuments { namespace, collection } => format!("delete documents {namespace}/{collection}"),
+        Op::MarkRun(mark) => format!("run of module {}/{}", mark.module.namespace, mark.module.name),
     }
 }
 

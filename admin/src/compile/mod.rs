@@ -20,6 +20,7 @@ pub(crate) use problems::Problem;
 
 use crate::change::{Key, Kind};
 use crate::resource::{DEFAULT_NAMESPACE, Namespace, NodeTags};
+use crate::schedule::Planned;
 use domains::Domains;
 use problems::Problems;
 use serde::Deserialize;
@@ -189,6 +190,16 @@ impl Compiler {
     /// The scripts that routes run.
     pub(crate) fn scripts(&self) -> Vec<Arc<Script>> {
         self.here().flat_map(Tenant::built_scripts).cloned().collect()
+    }
+
+    /// What wants to be run by itself, as of the last pass.
+    pub(crate) fn planned(&self) -> Vec<Planned> {
+        let implicit = self.defaults.default_namespace;
+        let served = |name: &str, tenant: &Tenant| {
+            !tenant.is_elsewhere() && (tenant.is_written() || implicit && name == DEFAULT_NAMESPACE)
+        };
+        let tenants = self.tenants.iter().filter(|(name, tenant)| served(name, tenant));
+        tenants.flat_map(|(_, tenant)| tenant.planned()).collect()
     }
 
     /// What is stored and cannot be used, as of the last pass.

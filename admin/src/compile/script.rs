@@ -4,6 +4,7 @@
 
 use super::slots::Slots;
 use crate::resource::{self, Budget, ModuleType};
+use crate::schedule::{Job, Planned, jobs_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tidegate_js::{Function, Grants, Language};
@@ -47,6 +48,7 @@ pub(super) struct Compilation {
     code: tidegate_js::ModuleCode,
     imports: Vec<String>,
     functions: tidegate_js::Functions,
+    may_have_jobs: bool,
 }
 
 impl ModuleEntry {
@@ -75,6 +77,11 @@ impl ModuleEntry {
         self.powers.as_ref().map_or(&[], |powers| &powers.canaries)
     }
 
+    /// Whether it has to be built although no route lists it, to know its jobs.
+    pub(super) fn may_have_jobs(&self) -> bool {
+        self.source.as_ref().is_ok_and(|(source, _)| mentions_jobs(source))
+    }
+
     fn compile(&mut self, name: &str) -> Result<Arc<Compilation>, String> {
         let Self { source, compiled, .. } = self;
         compiled
@@ -83,7 +90,9 @@ impl ModuleEntry {
                 let compiled = tidegate_js::compile(name, source, *language).map_err(|diagnostics| {
                     diagnostics.first().map_or_else(|| "does not compile".into(), ToString::to_string)
                 })?;
+                let may_have_jobs = mentions_jobs(source);
                 Ok(Arc::new(Compilation {
+                    may_have_jobs,
                     code: compiled.code(),
                     functions: compiled.functions,
                     imports: compiled.imports,
@@ -93,12 +102,20 @@ impl ModuleEntry {
     }
 }
 
+/// What runs by itself has to be seen in the module's own text, so that not every library has to be evaluated to know:
+/// behind `export *` it does not count.
+fn mentions_jobs(source: &str) -> bool {
+    source.contains("scheduled")
+}
+
 /// The script of an entry module.
 pub(super) struct ScriptEntry {
     pub(super) key: Arc<str>,
     slot: u32,
     graph: Vec<Arc<Compilation>>,
     pub(super) built: Result<Arc<Script>, String>,
+    /// What it wants to be run by itself.
+    jobs: Arc<[Job]>,
     /// What is wrong with a script that is run all the same.
     pub(super) complaint: Option<String>,
 }
@@ -111,8 +128,15 @@ impl ScriptEntry {
             slot: slots.take(),
             graph: Vec::new(),
             built: Err(String::new()),
+            jobs: Arc::default(),
             complaint: None,
         }
+    }
+
+    /// Itself with its jobs, if it has any.
+    pub(super) fn planned(&self) -> Option<Planned> {
+        let script = self.built.as_ref().ok().filter(|_| !self.jobs.is_empty())?;
+        Some(Planned { script: script.clone(), jobs: self.jobs.clone() })
     }
 
     /// Gives its slot back.
@@ -132,7 +156,7 @@ impl ScriptEntry {
         let (graph, Powers { permissions, grants, budget, .. }) = match found {
             Ok(found) => found,
             Err(why) => {
-                (self.graph, self.built) = (Vec::new(), Err(why));
+                (self.graph, self.built, self.jobs) = (Vec::new(), Err(why), Arc::default());
                 return;
             }
         };
@@ -149,11 +173,14 @@ impl ScriptEntry {
         let codes: Vec<tidegate_js::ModuleCode> = graph.iter().map(|module| module.code.clone()).collect();
         // What fails here fails again on a shard, which answers 500: better than a route that is not there, whose
         // requests would go to a broader one.
-        let (functions, complaint) = match tidegate_js::check_graph(&codes, &grants) {
-            Ok(functions) => (functions, None),
-            Err(diagnostics) => (graph[0].functions, diagnostics.first().map(ToString::to_string)),
-        };
-        self.complaint = complaint;
+        let examined = tidegate_js::examine_graph(&codes, &grants);
+        let functions = examined.as_ref().map_or(graph[0].functions, |examined| examined.functions);
+        let jobs = examined.and_then(|examined| match graph[0].may_have_jobs {
+            true => jobs_of(&examined),
+            false => Ok(Vec::new()),
+        });
+        self.complaint = jobs.as_ref().err().and_then(|found| found.first()).map(ToString::to_string);
+        self.jobs = jobs.unwrap_or_default().into();
         self.built = Ok(Arc::new(Script {
             slot: self.slot,
             key: self.key.clone(),

@@ -11,6 +11,7 @@ use super::service::{self, ServiceEntry};
 use super::shelf::{Shelf, listed};
 use super::slots::AllSlots;
 use crate::change::Kind;
+use crate::schedule::Planned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tidegate_snapshot::{Namespace, PathTree, Pipeline, Route, Script, Service};
@@ -200,6 +201,11 @@ impl Tenant {
         self.scripts.values().filter_map(|entry| entry.built.as_ref().ok())
     }
 
+    /// Its scripts that want to be run by themselves, as of the last pass.
+    pub(super) fn planned(&self) -> impl Iterator<Item = Planned> {
+        self.scripts.values().filter_map(ScriptEntry::planned)
+    }
+
     /// Host names that its services want resolved.
     pub(super) fn hosts(&self) -> impl Iterator<Item = &str> {
         self.services.values().filter_map(|entry| entry.meaning.as_ref().ok()).flat_map(|m| m.names())
@@ -253,6 +259,8 @@ impl Tenant {
             wanted.extend(listed(list, &self.modules, &imports));
         }
         self.imports = imports;
+        let alone = self.modules.iter().filter(|(_, module)| module.may_have_jobs());
+        wanted.extend(alone.map(|(name, _)| name.clone()));
         for gone in self.scripts.extract_if(.., |entry, _| !wanted.contains(entry)) {
             problems.note(Kind::Module, &self.name, &gone.0, None);
             gone.1.release(&mut slots.scripts);

@@ -54,6 +54,9 @@ struct ScriptRow {
     /// What the runtime on each shard was when last heard of.
     now: BTreeMap<u16, ScriptNow>,
     functions: Functions,
+    /// Scheduled runs by outcome, and when the last one ended.
+    runs: BTreeMap<&'static str, u64>,
+    last_run_ms: Option<u64>,
 }
 
 impl ScriptRow {
@@ -148,6 +151,14 @@ impl Registry {
         })
     }
 
+    /// Counts a scheduled run of a module (`namespace/name`), and notes when it ended if it ran.
+    pub(crate) fn scheduled_run(&mut self, module: &str, outcome: &'static str, ended_ms: Option<u64>) {
+        let row = row_of(&mut self.scripts, module, MAX_SCRIPTS);
+        let count = row.runs.entry(outcome).or_default();
+        *count = count.wrapping_add(1);
+        row.last_run_ms = ended_ms.or(row.last_run_ms);
+    }
+
     /// Where the state is: revision, number of changes, bytes of the data file.
     pub fn observe_state(&mut self, revision: u64, changes: u64, store_bytes: u64) {
         (self.revision, self.changes, self.store_bytes) = (revision, changes, store_bytes);
@@ -164,6 +175,7 @@ impl Registry {
         self.render_shards(&mut out);
         self.render_routes(&mut out);
         self.render_scripts(&mut out);
+        self.render_scheduled(&mut out);
         self.render_node(&mut out);
         out.finish()
     }
@@ -310,6 +322,23 @@ impl Registry {
             out.family(name, kind, help);
             for (module, row) in &self.scripts {
                 out.sample(name, &[("module", module)], field(row));
+            }
+        }
+    }
+
+    fn render_scheduled(&self, out: &mut Exposition) {
+        const RUNS: &str = "tidegate_module_scheduled_runs_total";
+        out.family(RUNS, "counter", "Scheduled runs of a module on this node, by how they ended.");
+        for (module, row) in &self.scripts {
+            for (outcome, count) in &row.runs {
+                out.sample(RUNS, &[("module", module), ("outcome", outcome)], count);
+            }
+        }
+        const LAST: &str = "tidegate_module_scheduled_last_run_timestamp_seconds";
+        out.family(LAST, "gauge", "When the last scheduled run of a module on this node ended.");
+        for (module, row) in &self.scripts {
+            if let Some(ms) = row.last_run_ms {
+                out.sample(LAST, &[("module", module)], seconds(ms * 1_000));
             }
         }
     }

@@ -29,6 +29,7 @@ impl Rules for ResourceRules {
         match op {
             Op::Put { key, value } => self.put(view, key, value, &mut faults),
             Op::Delete { key } => delete(view, key, &mut faults),
+            Op::MarkRun(_) => {}
             Op::DeleteDocuments { namespace, collection } => {
                 if view.get(&name::key(Kind::Collection, namespace, collection)).is_none() {
                     faults.push(absent("collection", Kind::Collection, collection, namespace));

@@ -5,6 +5,7 @@ use super::javascript::{Lookup, ModuleChecker, TOLD};
 use super::stages::Known;
 use super::{Module, Route};
 use crate::change::{Key, Kind, Op};
+use crate::schedule::jobs_of;
 use serde::de::{Deserialize as _, DeserializeOwned};
 use serde_json::Value;
 use std::cell::RefCell;
@@ -141,7 +142,9 @@ impl<'a> Sight<'a> {
         // module's own rules.
         let module = self.scene.modules.get(entry);
         let grants = module.and_then(|module| module.grants().ok()).unwrap_or_default();
-        tidegate_js::check_graph(&codes, &grants).map_err(Broken::Wrong)
+        let examined = tidegate_js::examine_graph(&codes, &grants).map_err(Broken::Wrong)?;
+        jobs_of(&examined).map_err(Broken::Wrong)?;
+        Ok(examined.functions)
     }
 }
 

@@ -66,6 +66,7 @@ impl OpSummary {
         match op {
             Op::Put { key, .. } => one(OpName::Put, key),
             Op::Delete { key } => one(OpName::Delete, key),
+            Op::MarkRun(mark) => one(OpName::Put, &mark.module),
             Op::DeleteDocuments { namespace, collection } => Self {
                 op: OpName::DeleteDocuments,
                 kind: Kind::Document,

@@ -14,6 +14,7 @@ mod environment;
 mod error;
 mod key_bytes;
 mod lock;
+mod marks;
 mod record;
 mod rules;
 mod tables;
@@ -30,6 +31,7 @@ pub use view::{StateMeta, View};
 pub use crate::raft::verify::{Report, verify};
 
 pub(crate) use apply::apply_change;
+pub(crate) use marks::LastRun;
 pub(crate) use record::{StateRecord, Totals};
 pub(crate) use tables::{Tables, WriteTxn};
 pub(crate) use timestamp::rfc3339;

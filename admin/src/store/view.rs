@@ -63,6 +63,11 @@ impl Store {
 }
 
 impl View<'_> {
+    /// Reads what is no resource.
+    pub(super) fn within<R>(&self, read: impl FnOnce(&super::tables::Tables, &RoTxn) -> R) -> R {
+        read(&self.store.inner.tables, &self.txn)
+    }
+
     /// One resource, in its stored form.
     pub fn get(&self, key: &Key) -> Result<Option<Value>, StoreError> {
         self.store.inner.tables.text(&self.txn, key)?.map(|text| parse(key, text)).transpose()

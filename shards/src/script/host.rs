@@ -47,12 +47,37 @@ pub struct Lender {
 /// The function and the exchange that JavaScript runs for at this moment: a shard polls one call at a time. It is what
 /// tells a console line where it came from.
 #[derive(Default)]
-pub struct Running(RefCell<Option<(Function, Rc<Scripted>)>>);
+pub struct Running(RefCell<Option<(Function, Whom)>>);
+
+/// What it runs for.
+enum Whom {
+    Exchange(Rc<Scripted>),
+    /// A scheduled run, by its id.
+    Run(Rc<str>),
+}
+
+impl Whom {
+    /// The route, if there is one, and the id.
+    fn whereabouts(&self) -> (Option<Arc<str>>, Option<String>) {
+        match self {
+            Whom::Exchange(exchange) => exchange.whereabouts().unzip(),
+            Whom::Run(id) => (None, Some(id.to_string())),
+        }
+    }
+}
 
 impl Running {
     /// Polls a call, known as this one's for as long as that takes.
     pub fn during<R>(&self, function: Function, exchange: &Rc<Scripted>, poll: impl FnOnce() -> R) -> R {
-        self.0.replace(Some((function, exchange.clone())));
+        self.0.replace(Some((function, Whom::Exchange(exchange.clone()))));
+        let polled = poll();
+        self.0.take();
+        polled
+    }
+
+    /// The same for a scheduled run.
+    pub fn during_job<R>(&self, id: &Rc<str>, poll: impl FnOnce() -> R) -> R {
+        self.0.replace(Some((Function::Scheduled, Whom::Run(id.clone()))));
         let polled = poll();
         self.0.take();
         polled
@@ -92,7 +117,7 @@ impl ScriptHost {
         outbox.module_event(counters, &self.key, text.len() + stack.len(), || {
             let running = running.0.borrow();
             let (route, request_id) =
-                running.as_ref().and_then(|(_, exchange)| exchange.whereabouts()).unzip();
+                running.as_ref().map(|(_, whom)| whom.whereabouts()).unwrap_or_default();
             let is_entry = self.key.strip_prefix(&*self.namespace).is_some_and(|rest| &rest[1..] == source);
             Event {
                 kind,

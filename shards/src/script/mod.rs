@@ -4,6 +4,7 @@
 mod chosen;
 mod feed;
 mod host;
+mod job;
 mod loaded;
 mod run;
 mod runtimes;

@@ -14,6 +14,7 @@ mod fetch;
 mod functions;
 mod limits;
 mod logs;
+mod scheduled;
 mod selecting;
 mod storage;
 mod swap;

@@ -10,7 +10,7 @@ use serde_json::json;
 impl Stage {
     /// A handler with permissions, on `/name`.
     #[track_caller]
-    fn granted(&self, name: &str, permissions: &[&str], source: &str) {
+    pub(crate) fn granted(&self, name: &str, permissions: &[&str], source: &str) {
         let mut module = module(name, source);
         module["permissions"] = json!(permissions);
         self.node.put("/api/v1/module", module);
@@ -19,7 +19,7 @@ impl Stage {
 
     /// A handler that fetches the URL in its body and answers with what came of it.
     #[track_caller]
-    fn fetching(&self, name: &str, permissions: &[&str]) {
+    pub(crate) fn fetching(&self, name: &str, permissions: &[&str]) {
         self.granted(
             name,
             permissions,
@@ -38,7 +38,7 @@ impl Stage {
     }
 
     #[track_caller]
-    fn fetches(&self, name: &str, url: &str, init: serde_json::Value) -> serde_json::Value {
+    pub(crate) fn fetches(&self, name: &str, url: &str, init: serde_json::Value) -> serde_json::Value {
         let body = json!({ "url": url, "init": init }).to_string();
         let answer = self.post(&format!("/{name}"), &[], body.as_bytes());
         serde_json::from_slice(&answer.body).unwrap_or_else(|_| panic!("no JSON: {answer:?}"))
@@ -46,7 +46,7 @@ impl Stage {
 }
 
 /// The sum of a metric's samples.
-fn metric(node: &Node, name: &str) -> u64 {
+pub(crate) fn metric(node: &Node, name: &str) -> u64 {
     let text = node.admin("GET", "/metrics", &serde_json::Value::Null).text();
     let of = |line: &str| line.strip_prefix(name)?.rsplit_once(' ')?.1.parse::<f64>().ok();
     text.lines().filter(|line| !line.starts_with('#')).filter_map(of).sum::<f64>() as u64

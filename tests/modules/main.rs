@@ -11,6 +11,7 @@ mod ctx;
 mod dgate;
 mod faults;
 mod fetch;
+mod fetch_secure;
 mod functions;
 mod limits;
 mod logs;

@@ -209,6 +209,20 @@ impl Reader {
         &self.shared.reading
     }
 
+    /// Whether the other end is this host itself: both ends have one address, or the peer's is a loopback one. Costs two
+    /// system calls. A socket that cannot tell may be anywhere, so that the answer is yes.
+    pub fn leads_to_this_host(&self) -> bool {
+        // SAFETY: borrowed for two calls and released, the descriptor stays open.
+        let view = std::mem::ManuallyDrop::new(unsafe { socket2::Socket::from_raw_fd(self.shared.fd) });
+        let ip = |address: io::Result<socket2::SockAddr>| {
+            address.ok().and_then(|address| address.as_socket()).map(|address| address.ip().to_canonical())
+        };
+        match (ip(view.local_addr()), ip(view.peer_addr())) {
+            (Some(own), Some(peer)) => own == peer || peer.is_loopback(),
+            _ => true,
+        }
+    }
+
     /// Whether two halves belong to one socket.
     pub fn is_half_of(&self, writer: &Writer) -> bool {
         Rc::ptr_eq(&self.shared, &writer.shared)

@@ -40,6 +40,11 @@ pub fn is_admin(address: SocketAddr, around: &Surroundings) -> bool {
     })
 }
 
+/// Whether the admin API may be behind a port, if the host is this one.
+pub fn is_admin_port(port: u16, around: &Surroundings) -> bool {
+    around.admin.iter().any(|admin| admin.port() == port)
+}
+
 fn is_of_this_host(ip: IpAddr, around: &Surroundings) -> bool {
     ip.is_loopback() || ip.is_unspecified() || around.interfaces.iter().any(|own| plain(*own) == ip)
 }

@@ -43,7 +43,7 @@ pub enum Sent {
     /// None.
     Empty,
     /// Whole.
-    Whole(Vec<u8>),
+    Whole(Rc<[u8]>),
     /// Pieces, which can be had once.
     Pieces(Rc<dyn Chunks>),
 }

@@ -18,6 +18,7 @@ use crate::names::Names;
 use crate::pool::{Destination, Pool, Unconnected};
 use crate::secure::Server;
 use crate::surroundings::Surroundings;
+use egress::Barred;
 use hop::{Due, Failed, Request, Sent};
 use http::Method;
 use rustls::ClientConfig;
@@ -94,7 +95,7 @@ impl Fetcher {
             fields: head::fields(&asked.fields)?,
             body: match asked.body {
                 HttpBody::Empty => Sent::Empty,
-                HttpBody::Whole(bytes) => Sent::Whole(bytes),
+                HttpBody::Whole(bytes) => Sent::Whole(bytes.into()),
                 HttpBody::Stream(pieces) => Sent::Pieces(pieces),
             },
             due: Due {
@@ -184,6 +185,10 @@ impl Fetcher {
                     return Err((trouble, ongoing));
                 }
             };
+            // An address that this host got after the start: known only once the connection is there.
+            if egress::is_admin_port(address.port(), &self.around) && link.input.reader.leads_to_this_host() {
+                return Err((Trouble::Barred(address, Barred::Admin), ongoing));
+            }
             match hop::run(self, request, link, ongoing).await {
                 Ok(response) => return Ok(response),
                 Err((Failed { is_stale: true, .. }, back)) if !fresh && is_idempotent(&request.method) => {

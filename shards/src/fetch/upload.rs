@@ -15,7 +15,7 @@ use tidegate_reactor::spawn_guarded;
 /// What goes up.
 pub enum Source {
     /// All of it is here.
-    Whole(Vec<u8>),
+    Whole(Rc<[u8]>),
     /// It comes piece by piece and leaves chunked.
     Pieces(Rc<dyn Chunks>),
 }

@@ -60,6 +60,29 @@ fn the_admin_api_is_never_reached() {
         },
     );
     assert_eq!(server.connections(), 0);
+    // An address that nobody knew to be this host's: found out before a byte of the request is sent.
+    let Some(server) = own_address().and_then(|own| std::net::TcpListener::bind((own, 0)).ok()) else {
+        return;
+    };
+    let address = server.local_addr().expect("an address");
+    let admin = SocketAddr::from(([198, 51, 100, 1], address.port()));
+    on_each_driver_with(
+        |_| (),
+        || Surroundings { admin: vec![admin], ..Surroundings::default() },
+        async |bench| {
+            let why = bench.text(request("GET", format!("http://{address}/"))).await.expect_err("refused");
+            assert!(why.contains("is the gateway's own admin API"), "{why}");
+        },
+    );
+}
+
+/// An address of this host that is no loopback one, where it has any: the one it would send from.
+fn own_address() -> Option<std::net::IpAddr> {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+    // Nothing is sent: this asks the routing table.
+    socket.connect("192.0.2.1:9").ok()?;
+    let own = socket.local_addr().ok()?.ip();
+    (!own.is_loopback() && !own.is_unspecified()).then_some(own)
 }
 
 #[test]

@@ -13,6 +13,9 @@ use super::Text;
 /// Longest pattern, and longest URL that one is tried on.
 const MAX_PATTERN_BYTES: usize = 64 << 10;
 
+/// Longest URL, and longest part that is set in one: parsing cannot be interrupted.
+const MAX_URL_BYTES: usize = 1 << 20;
+
 /// Parts of a URL by their numbers in the prelude, from 1; 0 is the whole.
 const SETTERS: [fn(&mut Url, &str); 9] = [
     |url, value| quirks::set_protocol(url, value).unwrap_or(()),
@@ -41,7 +44,7 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>) -> rquickjs::Result
     table.set("urlParse", JsFunction::new(ctx.clone(), parse)?)?;
     // `set(href, which, value)` gives the parts as they are then; a value that cannot be leaves them.
     let set = |href: Text, which: usize, value: Text| {
-        let mut url = parsed(&href.0, None)?;
+        let mut url = parsed(&href.0, None).filter(|_| value.0.len() <= MAX_URL_BYTES)?;
         let setter = SETTERS.get(which.checked_sub(1)?)?;
         let done = catch_unwind(AssertUnwindSafe(|| {
             setter(&mut url, &value.0);
@@ -63,6 +66,9 @@ fn optional<'js>(ctx: &Ctx<'js>, value: Value<'js>) -> rquickjs::Result<Option<S
 
 /// A parser that fell over has not understood the text.
 fn parsed(text: &str, base: Option<&Url>) -> Option<Url> {
+    if text.len() > MAX_URL_BYTES {
+        return None;
+    }
     catch_unwind(AssertUnwindSafe(|| Url::options().base_url(base).parse(text).ok())).ok().flatten()
 }
 

@@ -21,7 +21,7 @@ let phase = 0;
 
 // Objects of the current lease. They are kept here and not in fields of each other: fields cost more than all the
 // rest. Whoever still holds an object of an earlier lease fails at ours().
-let lease = -1;
+export let lease = -1;
 let current = null;
 let request = null;
 let response = null;

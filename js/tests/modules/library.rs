@@ -233,3 +233,48 @@ fn text_and_clones_and_time() {
         assert_eq!(eval(statements), expected, "{statements}");
     }
 }
+
+#[test]
+fn console_formats_and_groups() {
+    for (statements, expected) in [
+        ("console.log('%s is %d and %i, %f%%', 'a', '4.5', 4.9, '1.5x')", "a is 4.5 and 4, 1.5%"),
+        (
+            "console.log('%o|%O|%j|%cplain', { a: 'b' }, [1], { c: 1 }, 'color: red', 'more')",
+            "{ a: \"b\" }|[ 1 ]|{\"c\":1}|plain more",
+        ),
+        ("console.log('100%', 5, '%s')", "100% 5 %s"),
+        ("console.log('%s %s', 1)", "1 %s"),
+        ("console.log('%d %i', {}, 7n)", "NaN 7n"),
+        (
+            "console.log('%s', Symbol('x'), { toString() { return 'no' } })",
+            "Symbol(x) { toString: [Function: toString] }",
+        ),
+        (
+            "console.group('g'); console.warn('in'); console.groupEnd(); console.groupEnd(); console.log('out')",
+            "g\n  in\nout",
+        ),
+        (
+            "console.count(); console.count('x'); console.count(); console.countReset(); console.count()",
+            "default: 1\nx: 1\ndefault: 2\ndefault: 1",
+        ),
+        (
+            "console.time('t'); await dgate.sleep('5ms'); console.timeEnd('t'); console.timeLog('t')",
+            "t: 5 ms\nthere is no timer 't'",
+        ),
+        (
+            "console.table([{ a: 1, b: 'xyz' }, { a: 22 }, 5])",
+            "(index) | a  | b   | (value)\n0       | 1  | xyz |\n1       | 22 |     |\n2       |    |     | 5",
+        ),
+        ("console.table(7); console.dir({ a: 1 })", "7\n{ a: 1 }"),
+    ] {
+        let bench = Bench::ts(&format!(
+            "import * as dgate from 'dgate'; const used = dgate; export async function requestHandler() {{ {statements} }}"
+        ));
+        bench.handle().1.unwrap_or_else(|f| panic!("{statements}: {f}"));
+        assert_eq!(bench.host.0.texts().join("\n"), expected, "{statements}");
+        // What one request left open is not the next one's.
+        let before = bench.host.0.texts().len();
+        bench.handle().1.unwrap_or_else(|f| panic!("{statements}: {f}"));
+        assert_eq!(bench.host.0.texts()[before..].join("\n"), expected, "again: {statements}");
+    }
+}

@@ -1,7 +1,10 @@
 //! Rules of the web-standard classes that the web platform tests have no cases for here: Headers, Request, Response,
 //! Blob and FormData; and that nobody gets at more than those classes.
 
-use crate::harness::eval;
+use proptest::prelude::*;
+use tidegate_js::{Answer, Function};
+
+use crate::harness::{Bench, TestExchange, eval};
 
 fn check(cases: &[(&str, &str)]) {
     for (statements, expected) in cases {
@@ -156,4 +159,40 @@ fn laziness_gives_nothing_away() {
         ),
         ("return '' + (URL === URL) + (new URL('http://a/') instanceof URL)", "truetrue"),
     ]);
+}
+
+thread_local! {
+    static GARBAGE: Bench = Bench::ts(
+        "export async function requestHandler(ctx: any) {
+            const [a, b] = ctx.request().headers.get('garbage').split('|').concat('');
+            const half = a.replaceAll('q', '\\ud800');
+            const tried = [
+                () => { const u = new URL('http://x/'); for (const p of ['href', 'protocol', 'host', 'hostname', 'port', 'pathname', 'search', 'hash', 'username', 'password']) try { (u as any)[p] = half } catch {} return u.href },
+                () => new URL(a, b).href, () => new URL(half, 'http://a/').searchParams.toString(), () => new URLSearchParams(half).toString(),
+                () => new URLPattern(a, b).exec(half, b), () => new URLPattern({ pathname: half, hostname: b }).test('http://a/' + a),
+                () => new TextDecoder(a), () => new TextDecoder('utf-16le', { fatal: true }).decode(new TextEncoder().encode(half), { stream: true }),
+                () => atob(half), () => btoa(half), () => new Headers({ [a]: half }), () => new Response(half, { statusText: a, status: a.length }),
+                () => new Request(a, { method: b }), () => structuredClone({ [half]: a }), () => new Date(a), () => new Blob([half], { type: a }),
+                () => console.log(half, a, b), () => AbortSignal.timeout(a as any), () => setTimeout(a as any, b as any), () => clearTimeout(a as any),
+            ];
+            let done = 0;
+            for (const attempt of tried) try { attempt(); done++ } catch (e) { if (!(e instanceof Error)) throw e }
+            return done > 0 ? 'alive' : 'nothing worked';
+         }",
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn garbage_is_an_error_and_nothing_worse(text in "[ -~äß€🦀]{0,40}", shape in "[a-z:/?#@{}*()\\[\\]%.+q-]{0,30}") {
+        let bench = GARBAGE.with(|b| Bench { host: b.host.clone(), runtime: b.runtime.clone() });
+        let exchange = std::rc::Rc::new(TestExchange::default());
+        exchange.fields.borrow_mut()[0].push(("garbage".into(), format!("{text}|{shape}")));
+        prop_assert_eq!(bench.call(&exchange, Function::RequestHandler), Ok(Answer::Text("alive".into())));
+        exchange.fields.borrow_mut()[0].last_mut().unwrap().1 = format!("{shape}|{text}");
+        prop_assert_eq!(bench.call(&exchange, Function::RequestHandler), Ok(Answer::Text("alive".into())));
+        prop_assert_eq!(bench.runtime.stats().contexts_made, 1);
+    }
 }

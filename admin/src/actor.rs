@@ -2,6 +2,7 @@
 //! to the shards, waits for their acknowledgements, writes what modules ask for, and serves the API beside that. Shards
 //! talk to it through an [`Inbox`] and never wait for it.
 
+mod counting;
 mod events;
 mod feed;
 mod handle;

@@ -95,6 +95,15 @@ pub enum Op {
     /// Records a run of a job that the cluster runs once. Rejected when that run, or a later one, has begun. It changes
     /// no resource.
     MarkRun(RunMark),
+    /// Changes one value of the cluster's cache. It is the only operation of its change.
+    Cache {
+        /// The namespace.
+        namespace: String,
+        /// Which value.
+        key: String,
+        /// What to do with it.
+        update: CacheOp,
+    },
 }
 
 /// The begin or the end of a scheduled run.
@@ -115,6 +124,58 @@ pub struct RunMark {
     pub outcome: Option<String>,
 }
 
+/// What is done with a value of the cluster's cache.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheOp {
+    /// Adds to a whole number, 0 if there is none. The time to live is that of a value that is new.
+    Increment {
+        /// What is added.
+        by: i64,
+        /// Milliseconds after the change's clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ttl_ms: Option<u64>,
+    },
+    /// Writes `value` (none: deletes) if the value is `expected` (none: if there is none).
+    CompareAndSet {
+        /// What it must be.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expected: Option<CacheValue>,
+        /// What it becomes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<CacheValue>,
+        /// Milliseconds after the change's clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ttl_ms: Option<u64>,
+    },
+}
+
+/// A value of the cluster's cache.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheValue {
+    /// JSON text, compared as it is.
+    Json(String),
+    /// Bytes; base64 in the log.
+    Bytes(#[serde(with = "base64_text")] Vec<u8>),
+}
+
+/// Bytes as text.
+mod base64_text {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<u8>, D::Error> {
+        STANDARD.decode(String::deserialize(d)?).map_err(D::Error::custom)
+    }
+}
+
 /// What goes into the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Change {
@@ -132,6 +193,9 @@ pub enum Outcome {
     Applied {
         /// The Raft log index.
         index: u64,
+        /// What an [`Op::Cache`] gave.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer: Option<CacheValue>,
     },
     /// It broke references or rules of the state; nothing of it took effect.
     Rejected {

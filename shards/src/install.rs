@@ -92,6 +92,7 @@ pub async fn run(local: Rc<Local>, mut mailbox: Mailbox) {
         while let Some(message) = mailbox.messages.take() {
             match message {
                 ToShard::Written { ticket, outcome } => local.lender.writes.answer(ticket, outcome),
+                ToShard::Cached { ticket, outcome } => local.lender.counting.answer(ticket, outcome),
                 ToShard::Resolved { ticket, outcome } => local.lender.names.answer(ticket, outcome),
                 ToShard::Run(order) => begin(&local, order),
                 ToShard::Drain => {

@@ -144,6 +144,7 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
         fetcher,
         running: Default::default(),
         cache,
+        counting: Default::default(),
     });
     let local = Rc::new(Local {
         scripts: Scripts::new(lender.clone(), options.limits.script_contexts),

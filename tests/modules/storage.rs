@@ -227,3 +227,29 @@ fn a_rate_limiter_in_ten_lines() {
         assert_eq!(statuses, [203, 203, 203, 203, 203, 429, 429, 429], "{client}");
     }
 }
+
+#[test]
+fn what_the_cluster_counts_survives_a_restart() {
+    let mut stage = stage(&[]);
+    let mut ends = both(&stage.node);
+    for n in 0..10 {
+        assert_eq!(value(&mut ends[n % 2], "increment&key=n&scope=cluster"), n + 1);
+    }
+    assert_eq!(value(&mut ends[0], "swap&key=lock&value=%22mine%22&scope=cluster"), true);
+    assert_eq!(value(&mut ends[1], "swap&key=lock&value=%22yours%22&scope=cluster"), false);
+    assert_eq!(value(&mut ends[1], "read&key=lock&scope=cluster"), "mine");
+    assert_eq!(value(&mut ends[0], "increment&key=short&scope=cluster&ttl=0.2"), 1);
+    assert_eq!(value(&mut ends[0], "increment&key=n"), 1, "the node's cache is another");
+    let why = run(&mut ends[0], "increment&key=lock&scope=cluster")["error"].to_string();
+    assert!(why.contains("no whole number"), "{why}");
+    drop(ends);
+    stage.node.kill();
+    stage.node = stage.node.again().start();
+    let mut ends = both(&stage.node);
+    assert_eq!(value(&mut ends[0], "increment&key=n&scope=cluster"), 11);
+    assert_eq!(value(&mut ends[1], "read&key=lock&scope=cluster"), "mine");
+    assert_eq!(value(&mut ends[1], "read&key=n"), Value::Null, "nothing of the node's cache is left");
+    until("the short one has ended", || value(&mut ends[1], "read&key=short&scope=cluster").is_null());
+    let changes = stage.node.admin("GET", "/api/v1/changelog", &Value::Null);
+    assert!(!changes.text().contains("lock"), "the changelog is of the configuration: {changes:?}");
+}

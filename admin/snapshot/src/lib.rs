@@ -4,6 +4,7 @@
 //! Nothing here does I/O, knows a runtime, a storage engine or a wire format, or has an `Option` that stands for a
 //! default: whoever makes a value has resolved it.
 
+mod cache;
 mod document;
 mod domain;
 mod host_pattern;
@@ -16,6 +17,7 @@ mod report;
 mod route;
 mod settings;
 
+pub use cache::{CacheUpdate, CacheValue};
 pub use document::{DocumentQuery, DocumentReader, DocumentWrite};
 pub use domain::{Domain, DomainTable};
 pub use host_pattern::{HostPattern, PatternError};

@@ -1,6 +1,6 @@
 //! The messages of the mailboxes. Snapshots do not travel here: each shard has a newest-wins slot for them.
 
-use crate::{DocumentWrite, JobOrder, JobReport, ShardReport};
+use crate::{CacheUpdate, CacheValue, DocumentWrite, JobOrder, JobReport, ShardReport};
 use std::sync::Arc;
 
 /// From a shard to the admin.
@@ -23,6 +23,19 @@ pub enum ToAdmin {
         namespace: Arc<str>,
         /// What to write.
         write: DocumentWrite,
+    },
+    /// A module reads or changes a value of the cluster's cache; answered by [`ToShard::Cached`] with the same ticket.
+    Cache {
+        /// Index of the shard.
+        shard: u16,
+        /// Chosen by the shard.
+        ticket: u64,
+        /// The module's namespace.
+        namespace: Arc<str>,
+        /// Which value.
+        key: String,
+        /// What to do.
+        update: CacheUpdate,
     },
     /// A module's `fetchUpstream` named a host that no service has; answered by [`ToShard::Resolved`].
     Resolve {
@@ -57,6 +70,13 @@ pub enum ToShard {
         ticket: u64,
         /// JSON text, or why not.
         outcome: Result<String, String>,
+    },
+    /// The outcome of a [`ToAdmin::Cache`]: its answer, or a sentence.
+    Cached {
+        /// The shard's ticket.
+        ticket: u64,
+        /// The answer, or why not.
+        outcome: Result<Option<CacheValue>, String>,
     },
     /// The outcome of a [`ToAdmin::Resolve`]: at least one address, or a sentence.
     Resolved {

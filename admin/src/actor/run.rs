@@ -1,6 +1,7 @@
 //! The admin's loop: what was applied or resolved becomes a snapshot, snapshots go to the shards, and their words come
 //! in. One pass at a time; what happens meanwhile is taken together in the next.
 
+use super::counting::Counting;
 use super::events::EventLog;
 use super::inbox::Inbox;
 use super::node::{Facts, Node, Progress};
@@ -48,6 +49,7 @@ pub(super) struct Actor {
     pub(super) told: mpsc::UnboundedReceiver<Event>,
     pub(super) tools: Tools,
     pub(super) writes: Writes,
+    pub(super) counting: Counting,
     pub(super) facts: Facts,
     pub(super) failure: Option<String>,
 }
@@ -139,6 +141,11 @@ impl Actor {
                 ToAdmin::Write { shard, ticket, namespace, write } => {
                     if let Some(to) = self.publisher.inbox(shard) {
                         self.writes.begin(to.clone(), ticket, namespace, write);
+                    }
+                }
+                ToAdmin::Cache { shard, ticket, namespace, key, update } => {
+                    if let Some(to) = self.publisher.inbox(shard) {
+                        self.counting.begin(to.clone(), ticket, namespace, key, update);
                     }
                 }
                 ToAdmin::Resolve { shard, ticket, host, port } => self.resolve(shard, ticket, host, port),

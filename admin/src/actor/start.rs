@@ -1,6 +1,7 @@
 //! Birth and death of the admin thread: store, Raft, the file's resources, the first snapshot, the API; and back. It
 //! returns to the process only when there is something to serve, or with the reason why there is not.
 
+use super::counting::Counting;
 use super::events::EventLog;
 use super::handle::AdminHandle;
 use super::node::{Facts, Node, Progress};
@@ -182,6 +183,7 @@ impl Plane {
             schedule,
             told,
             writes: Writes::new(cluster.clone(), node.clone()),
+            counting: Counting::new(cluster.clone()),
             tools,
             facts,
             failure: None,
@@ -233,7 +235,7 @@ async fn write_seed(
     let Some(change) = change else { return Ok(()) };
     let count = change.ops.len();
     match cluster.propose(change).await? {
-        Outcome::Applied { index } => {
+        Outcome::Applied { index, .. } => {
             tracing::info!(revision = index, count, "init_resources were written");
             Ok(())
         }

@@ -53,14 +53,14 @@ impl Writes {
         let op = operation(namespace, write)?;
         let key = match &op {
             Op::Put { key, .. } => Some(key.clone()),
-            Op::Delete { .. } | Op::DeleteDocuments { .. } | Op::MarkRun(_) => None,
+            Op::Delete { .. } | Op::DeleteDocuments { .. } | Op::MarkRun(_) | Op::Cache { .. } => None,
         };
         let at_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis() as u64);
         let outcome =
             self.cluster.propose(Change { ops: vec![op], at_ms }).await.map_err(|e| e.to_string())?;
         match outcome {
             Outcome::Rejected { faults } => Err(sentence(&faults)),
-            Outcome::Applied { index } => {
+            Outcome::Applied { index, .. } => {
                 self.node.committed(index).await.map_err(|e| e.to_string())?;
                 let Some(key) = key else { return Ok("null".into()) };
                 let store = self.cluster.store().clone();

@@ -117,6 +117,7 @@ fn kind_of(op: &Op) -> Kind {
         Op::Put { key, .. } | Op::Delete { key } => key.kind,
         Op::DeleteDocuments { .. } => Kind::Document,
         Op::MarkRun(mark) => mark.module.kind,
+        Op::Cache { .. } => Kind::Namespace,
     }
 }
 
@@ -128,7 +129,7 @@ async fn propose(call: &Call, ops: Vec<Op>) -> Result<u64, Refusal> {
     let at_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis() as u64);
     let change = Change { ops, at_ms };
     match in_time(call, WITHIN, call.inner().cluster.propose(change)).await? {
-        Outcome::Applied { index } => {
+        Outcome::Applied { index, .. } => {
             tracing::info!(revision = index, what, "configuration changed");
             Ok(index)
         }
@@ -147,6 +148,7 @@ fn named(op: &Op) -> String {
         Op::Delete { key } => format!("delete {} {}/{}", key.kind.name(), key.namespace, key.name),
         Op::DeleteDocuments { namespace, collection } => format!("delete documents {namespace}/{collection}"),
         Op::MarkRun(mark) => format!("run of module {}/{}", mark.module.namespace, mark.module.name),
+        Op::Cache { namespace, key, .. } => format!("cache {namespace}/{key}"),
     }
 }
 

@@ -11,12 +11,15 @@ use serde::{Deserialize, Serialize};
 use std::ops::Bound;
 
 const SNAPSHOT_KEY: &str = "raft_snapshot";
-const STREAM_FORMAT: u32 = 1;
+/// The second has values of the cluster's cache; a state without them is written in the first, which older builds read.
+const STREAM_FORMAT: u32 = 2;
 
 /// Tag of a state record.
 const STATE: u8 = 1;
 /// Tag of a change's summary.
 const CHANGE: u8 = 2;
+/// Tag of a value of the cluster's cache.
+const CACHED: u8 = 3;
 
 /// Bytes per stored chunk, and chunks per transaction: a snapshot must not hold the write lock for long.
 const CHUNK: usize = 64 << 10;
@@ -102,6 +105,7 @@ pub(super) fn restore(tables: &Tables, txn: &mut WriteTxn, stream: &[u8]) -> Res
     while let Some((tag, key, value, after)) = next_record(rest)? {
         match tag {
             STATE => tables.put_state(txn, &mut totals, key, value)?,
+            CACHED => tables.put_cached(txn, &mut totals, key, value)?,
             CHANGE => {
                 let number = u64::from_be_bytes(key.try_into().map_err(|_| damaged())?);
                 tables.changes.put(txn, &number, value)?;
@@ -117,12 +121,17 @@ pub(super) fn restore(tables: &Tables, txn: &mut WriteTxn, stream: &[u8]) -> Res
 }
 
 fn encode(tables: &Tables, txn: &heed::RoTxn, record: &StateRecord) -> Result<Vec<u8>, StoreError> {
-    let head = Head { format: STREAM_FORMAT, record: record.clone() };
+    let format = if tables.cache.is_empty(txn)? { 1 } else { STREAM_FORMAT };
+    let head = Head { format, record: record.clone() };
     let mut stream = serde_json::to_vec(&head).map_err(|_| damaged())?;
     stream.push(b'\n');
     for row in tables.state.iter(txn)? {
         let (key, value) = row?;
         put_record(&mut stream, STATE, key, value);
+    }
+    for row in tables.cache.iter(txn)? {
+        let (key, value) = row?;
+        put_record(&mut stream, CACHED, key, value);
     }
     for row in tables.changes.iter(txn)? {
         let (number, value) = row?;

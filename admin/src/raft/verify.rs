@@ -37,7 +37,7 @@ pub fn verify(dir: &Path, rules: &dyn Rules) -> Result<Report, StoreError> {
     let store = Store::open_existing(dir)?;
     let (record, scanned) = store.read_with(|tables, txn| {
         let mut scanned = Digest::default();
-        for row in tables.state.iter(txn)? {
+        for row in tables.state.iter(txn)?.chain(tables.cache.iter(txn)?) {
             let (key, value) = row?;
             scanned.add_record(key, value);
         }

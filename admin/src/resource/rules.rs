@@ -30,6 +30,12 @@ impl Rules for ResourceRules {
             Op::Put { key, value } => self.put(view, key, value, &mut faults),
             Op::Delete { key } => delete(view, key, &mut faults),
             Op::MarkRun(_) => {}
+            Op::Cache { namespace, .. } => {
+                let own = name::key(Kind::Namespace, namespace, namespace);
+                if namespace != namespace::DEFAULT && view.get(&own).is_none() {
+                    faults.push(Invalid::new("", format!("there is no namespace '{namespace}'")));
+                }
+            }
             Op::DeleteDocuments { namespace, collection } => {
                 if view.get(&name::key(Kind::Collection, namespace, collection)).is_none() {
                     faults.push(absent("collection", Kind::Collection, collection, namespace));

@@ -347,7 +347,7 @@ fn nothing_hidden_is_formatted_or_shown() {
 
 mod rules {
     use super::*;
-    use crate::change::Op;
+    use crate::change::{CacheOp, Op};
     use crate::store::{Rules, StateView};
     use std::collections::BTreeMap;
 
@@ -413,6 +413,11 @@ mod rules {
         let route = json!({"name": "q", "namespace": "n", "paths": ["/"], "methods": ["*"], "service": "s"});
         let documents =
             |collection: &str| Op::DeleteDocuments { namespace: "n".into(), collection: collection.into() };
+        let count = |namespace: &str| Op::Cache {
+            namespace: namespace.into(),
+            key: "k".into(),
+            update: CacheOp::Increment { by: 1, ttl_ms: None },
+        };
         let nowhere = json!({"name": "s", "namespace": "nowhere", "urls": ["http://a"]});
         let in_default = json!({"name": "s", "namespace": "default", "urls": ["http://a"]});
         for (op, expected) in [
@@ -424,6 +429,9 @@ mod rules {
             (put(Kind::Route, with(&route, json!({"namespace": "default"}))), vec!["service"]),
             (put(Kind::Service, nowhere), vec!["namespace"]),
             (put(Kind::Service, in_default), vec![]),
+            (count("n"), vec![]),
+            (count("default"), vec![]),
+            (count("nowhere"), vec![""]),
             (put(Kind::Document, json!({"id": "e", "namespace": "n", "collection": "c", "data": 2})), vec![]),
             (
                 put(Kind::Document, json!({"id": "e", "namespace": "n", "collection": "c", "data": "x"})),

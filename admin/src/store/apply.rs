@@ -1,6 +1,7 @@
 //! Applying one change to the state inside a write transaction: every operation or none. It is deterministic: what it
 //! does depends on the change's text, the state and the rules alone, never on a clock, a random number or the node.
 
+use super::cache;
 use super::changes;
 use super::environment::Store;
 use super::error::StoreError;
@@ -10,7 +11,7 @@ use super::record::{StateRecord, Totals};
 use super::rules::{Rules, StateView};
 use super::tables::{Tables, WriteTxn, parse};
 use super::timestamp::rfc3339;
-use crate::change::{Change, Key, Kind, Op, Outcome};
+use crate::change::{CacheValue, Change, Key, Kind, Op, Outcome};
 use crate::invalid::Invalid;
 use heed::RoTxn;
 use serde_json::{Value, json};
@@ -32,6 +33,11 @@ pub(crate) fn apply_change(
     let mut totals = record.totals;
     let mut part = store.nested(txn)?;
     let mut faults = Vec::new();
+    let of_cache = change.ops.iter().any(|op| matches!(op, Op::Cache { .. }));
+    if of_cache && change.ops.len() > 1 {
+        faults.push(Invalid::new("", "an operation on the cluster's cache stands alone in its change"));
+    }
+    let mut answer = None;
     for op in &change.ops {
         let view = Looking { tables, txn: &part, failed: Cell::new(None) };
         let found = rules.check(&view, op);
@@ -40,8 +46,9 @@ pub(crate) fn apply_change(
         }
         faults.extend(found);
         // Later operations are checked as if this one had passed, so that one answer tells every fault.
-        if let Err(fault) = perform(tables, &mut part, &mut totals, op, change.at_ms)? {
-            faults.push(fault);
+        match perform(tables, &mut part, &mut totals, op, change.at_ms)? {
+            Ok(found) => answer = found,
+            Err(fault) => faults.push(fault),
         }
     }
     if !faults.is_empty() {
@@ -49,25 +56,27 @@ pub(crate) fn apply_change(
         faults.dedup();
         return Ok(Outcome::Rejected { faults });
     }
-    // Runs come every minute and would drive everything else out of the changelog.
-    if change.ops.is_empty() || !change.ops.iter().all(|op| matches!(op, Op::MarkRun(_))) {
+    // The changelog is of the configuration: what modules count, and runs that come every minute, would drive everything
+    // else out of it.
+    let is_kept_out = |op: &Op| matches!(op, Op::MarkRun(_) | Op::Cache { .. });
+    if change.ops.is_empty() || !change.ops.iter().all(is_kept_out) {
         totals.changes += 1;
         totals.changelog_hash.chain(text.as_bytes());
         changes::remember(tables, &mut part, totals.changes, index, &change)?;
     }
     part.commit().map_err(StoreError::from)?;
     record.totals = totals;
-    Ok(Outcome::Applied { index })
+    Ok(Outcome::Applied { index, answer })
 }
 
-/// One operation; the inner error is the author's fault, the outer the database's.
+/// One operation, with the answer of those that have one; the inner error is the author's fault, the outer the database's.
 fn perform(
     tables: &Tables,
     txn: &mut WriteTxn,
     totals: &mut Totals,
     op: &Op,
     at_ms: u64,
-) -> Result<Result<(), Invalid>, StoreError> {
+) -> Result<Result<Option<CacheValue>, Invalid>, StoreError> {
     match op {
         Op::Put { key, value } => {
             let bytes = match encode(key) {
@@ -101,8 +110,15 @@ fn perform(
                 );
                 return Ok(Err(Invalid::new("", why)));
             }
+            if key.kind == Kind::Namespace {
+                cache::forget_namespace(tables, txn, totals, &key.name)?;
+            }
         }
-        Op::MarkRun(mark) => return marks::put(tables, txn, totals, mark, at_ms),
+        Op::Cache { namespace, key, update } => {
+            let done = cache::perform(tables, txn, totals, (namespace, key, update), at_ms)?;
+            return Ok(done.map(Some));
+        }
+        Op::MarkRun(mark) => return Ok(marks::put(tables, txn, totals, mark, at_ms)?.map(|()| None)),
         Op::DeleteDocuments { namespace, collection } => {
             let under = prefix(Kind::Document, Some(namespace), Some(collection));
             let mut doomed = Vec::new();
@@ -114,7 +130,7 @@ fn perform(
             }
         }
     }
-    Ok(Ok(()))
+    Ok(Ok(None))
 }
 
 /// A document as it is stored: created when it first was, updated now.

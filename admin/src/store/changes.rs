@@ -55,7 +55,7 @@ pub struct OpSummary {
 }
 
 impl OpSummary {
-    fn of(op: &Op) -> Self {
+    fn of(op: &Op) -> Option<Self> {
         let one = |op, key: &Key| Self {
             op,
             kind: key.kind,
@@ -63,7 +63,7 @@ impl OpSummary {
             collection: key.collection.clone(),
             name: Some(key.name.clone()),
         };
-        match op {
+        Some(match op {
             Op::Put { key, .. } => one(OpName::Put, key),
             Op::Delete { key } => one(OpName::Delete, key),
             Op::MarkRun(mark) => one(OpName::Put, &mark.module),
@@ -74,7 +74,9 @@ impl OpSummary {
                 collection: Some(collection.clone()),
                 name: None,
             },
-        }
+            // What modules count is no configuration.
+            Op::Cache { .. } => return None,
+        })
     }
 }
 
@@ -89,7 +91,7 @@ pub(crate) fn remember(
     let summary = ChangeSummary {
         index,
         at_ms: change.at_ms,
-        ops: change.ops.iter().take(OPS_LISTED).map(OpSummary::of).collect(),
+        ops: change.ops.iter().take(OPS_LISTED).filter_map(OpSummary::of).collect(),
         ops_total: change.ops.len(),
     };
     tables.changes.put(txn, &number, &to_json(&summary))?;

@@ -7,6 +7,7 @@
 //! other resource is stored as given. Values are canonical: compact JSON with sorted keys.
 
 mod apply;
+mod cache;
 mod changes;
 mod digest;
 mod documents;
@@ -31,6 +32,7 @@ pub use view::{StateMeta, View};
 pub use crate::raft::verify::{Report, verify};
 
 pub(crate) use apply::apply_change;
+pub(crate) use cache::check_size;
 pub(crate) use marks::LastRun;
 pub(crate) use record::{StateRecord, Totals};
 pub(crate) use tables::{Tables, WriteTxn};

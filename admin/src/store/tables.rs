@@ -27,6 +27,8 @@ pub(crate) struct Tables {
     pub(crate) meta: Database<'static, Str, Bytes>,
     /// Key to canonical JSON.
     pub(crate) state: Database<'static, Bytes, Bytes>,
+    /// Key to value of the cluster's cache.
+    pub(crate) cache: Database<'static, Bytes, Bytes>,
     /// Key without its name to how many there are.
     counts: Database<'static, Bytes, Number>,
     /// Number of an applied change to its summary.
@@ -49,14 +51,15 @@ impl Tables {
             Ok(CommitOrAbort::<_, ()>::Commit((
                 meta,
                 opener.create_database::<Bytes, Bytes>(txn, Some("state"))?,
+                opener.create_database::<Bytes, Bytes>(txn, Some("cache"))?,
                 opener.create_database::<Bytes, Number>(txn, Some("counts"))?,
                 opener.create_database::<Number, Bytes>(txn, Some("changes"))?,
                 opener.create_database::<Number, Bytes>(txn, Some("log"))?,
                 opener.create_database::<Bytes, Bytes>(txn, Some("raft_snapshot"))?,
             )))
         })?;
-        let (meta, state, counts, changes, log, raft_snapshot) = made.unwrap_commit();
-        Ok(Self { meta, state, counts, changes, log, raft_snapshot })
+        let (meta, state, cache, counts, changes, log, raft_snapshot) = made.unwrap_commit();
+        Ok(Self { meta, state, cache, counts, changes, log, raft_snapshot })
     }
 
     /// The state's description.
@@ -129,7 +132,29 @@ impl Tables {
         key: &[u8],
         value: &[u8],
     ) -> Result<(), StoreError> {
-        let replaced = match self.state.get(txn, key)? {
+        self.put_into(&self.state, txn, totals, key, value)
+    }
+
+    /// The same for a value of the cluster's cache.
+    pub(crate) fn put_cached(
+        &self,
+        txn: &mut WriteTxn,
+        totals: &mut Totals,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), StoreError> {
+        self.put_into(&self.cache, txn, totals, key, value)
+    }
+
+    fn put_into(
+        &self,
+        table: &Database<'static, Bytes, Bytes>,
+        txn: &mut WriteTxn,
+        totals: &mut Totals,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), StoreError> {
+        let replaced = match table.get(txn, key)? {
             Some(old) => {
                 totals.state_hash.remove_record(key, old);
                 true
@@ -137,7 +162,7 @@ impl Tables {
             None => false,
         };
         totals.state_hash.add_record(key, value);
-        self.state.put(txn, key, value)?;
+        table.put(txn, key, value)?;
         if !replaced {
             self.move_count(txn, key, 1)?;
         }
@@ -151,16 +176,42 @@ impl Tables {
         totals: &mut Totals,
         key: &[u8],
     ) -> Result<bool, StoreError> {
-        let Some(old) = self.state.get(txn, key)? else { return Ok(false) };
+        self.delete_from(&self.state, txn, totals, key)
+    }
+
+    /// The same for a value of the cluster's cache.
+    pub(crate) fn delete_cached(
+        &self,
+        txn: &mut WriteTxn,
+        totals: &mut Totals,
+        key: &[u8],
+    ) -> Result<bool, StoreError> {
+        self.delete_from(&self.cache, txn, totals, key)
+    }
+
+    fn delete_from(
+        &self,
+        table: &Database<'static, Bytes, Bytes>,
+        txn: &mut WriteTxn,
+        totals: &mut Totals,
+        key: &[u8],
+    ) -> Result<bool, StoreError> {
+        let Some(old) = table.get(txn, key)? else { return Ok(false) };
         totals.state_hash.remove_record(key, old);
-        self.state.delete(txn, key)?;
+        table.delete(txn, key)?;
         self.move_count(txn, key, -1)?;
         Ok(true)
+    }
+
+    /// How many values the cluster's cache has of the namespace whose keys begin with `prefix`. Costs no scan.
+    pub(crate) fn count_cached(&self, txn: &RoTxn, prefix: &[u8]) -> Result<u64, StoreError> {
+        Ok(self.counts.get(txn, prefix)?.unwrap_or(0))
     }
 
     /// Empties the state and all that is derived from it.
     pub(crate) fn clear_state(&self, txn: &mut WriteTxn) -> Result<(), StoreError> {
         self.state.clear(txn)?;
+        self.cache.clear(txn)?;
         self.counts.clear(txn)?;
         self.changes.clear(txn)?;
         Ok(())

@@ -1,12 +1,13 @@
 //! Reading the state: a consistent view that no write waits for and that waits for no write. A view pins the pages it
 //! sees, so it must live for the work at hand and never be kept.
 
+use super::cache;
 use super::changes::{self, ChangeSummary};
 use super::environment::Store;
 use super::error::StoreError;
 use super::key_bytes::prefix;
 use super::tables::parse;
-use crate::change::{Key, Kind};
+use crate::change::{CacheValue, Key, Kind};
 use heed::{RoTxn, WithTls};
 use serde_json::Value;
 use std::cell::RefCell;
@@ -109,6 +110,11 @@ impl View<'_> {
     /// How many there are of a kind in a namespace, and for documents in a collection or in all. Costs no scan.
     pub fn count(&self, kind: Kind, namespace: &str, collection: Option<&str>) -> Result<u64, StoreError> {
         self.store.inner.tables.count(&self.txn, kind, namespace, collection)
+    }
+
+    /// A value of the cluster's cache that is not over at `now_ms`, milliseconds since the epoch.
+    pub fn cached(&self, namespace: &str, key: &str, now_ms: u64) -> Result<Option<CacheValue>, StoreError> {
+        cache::read(&self.store.inner.tables, &self.txn, namespace, key, now_ms)
     }
 
     /// Where the state is.

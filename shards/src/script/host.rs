@@ -18,7 +18,8 @@ use tidegate_js::{
 };
 use tidegate_reactor::{Either, clock, race, sleep};
 use tidegate_snapshot::{
-    DocumentQuery, DocumentReader, DocumentWrite, Event, EventKind, EventLevel, Script, ToAdmin,
+    CacheUpdate as Asked, CacheValue as Kept, DocumentQuery, DocumentReader, DocumentWrite, Event, EventKind,
+    EventLevel, Script, ToAdmin,
 };
 
 /// How long a module waits for the admin before its write is called failed.
@@ -42,6 +43,8 @@ pub struct Lender {
     pub running: Running,
     /// Cached values.
     pub cache: Rc<Cache>,
+    /// Operations on the cluster's cache under way.
+    pub counting: Tickets<Result<Option<Kept>, String>>,
 }
 
 /// The function and the exchange that JavaScript runs for at this moment: a shard polls one call at a time. It is what
@@ -97,6 +100,37 @@ pub struct ScriptHost {
 }
 
 impl ScriptHost {
+    /// An operation on the cluster's cache: it happens whether or not somebody waits for the answer.
+    fn count(&self, key: &str, update: CacheUpdate) -> Pending<Result<Option<CacheValue>, Refused>> {
+        let lender = &self.lender;
+        let ticket = lender.counting.open();
+        let question = ToAdmin::Cache {
+            shard: lender.outbox.shard,
+            ticket: ticket.id(),
+            namespace: self.namespace.clone(),
+            key: key.to_owned(),
+            update: match update {
+                CacheUpdate::Increment { by, ttl_ms } => Asked::Increment { by, ttl_ms },
+                CacheUpdate::CompareAndSet { expected, value, ttl_ms } => {
+                    Asked::CompareAndSet { expected: expected.map(kept), value: value.map(kept), ttl_ms }
+                }
+                CacheUpdate::Read => Asked::Read,
+            },
+        };
+        let is_sent = lender.outbox.admin.send(question).is_ok();
+        Box::pin(async move {
+            if !is_sent {
+                return Err(Refused("the admin plane is busy: try again".into()));
+            }
+            match race(ticket.answer(), sleep(ADMIN_PATIENCE)).await {
+                Either::Left(answer) => answer.map(|value| value.map(given)).map_err(Refused),
+                Either::Right(()) => {
+                    Err(Refused("the cluster did not answer in time; the update may still happen".into()))
+                }
+            }
+        })
+    }
+
     /// A host for the runtime of a script.
     pub fn new(lender: Rc<Lender>, script: &Script) -> Self {
         let cache = lender.cache.view(script.namespace.clone());
@@ -207,9 +241,7 @@ impl Host for ScriptHost {
     ) -> Pending<Result<Option<CacheValue>, Refused>> {
         match scope {
             CacheScope::Node => self.cache.update(key, update),
-            CacheScope::Cluster => Box::pin(std::future::ready(Err(Refused(
-                "the cluster's cache: not available where this module runs".into(),
-            )))),
+            CacheScope::Cluster => self.count(key, update),
         }
     }
 
@@ -237,5 +269,21 @@ impl Host for ScriptHost {
                 }
             }
         })
+    }
+}
+
+/// A value for the admin.
+fn kept(value: CacheValue) -> Kept {
+    match value {
+        CacheValue::Json(text) => Kept::Json((*text).into()),
+        CacheValue::Bytes(bytes) => Kept::Bytes((*bytes).into()),
+    }
+}
+
+/// A value from the admin.
+fn given(value: Kept) -> CacheValue {
+    match value {
+        Kept::Json(text) => CacheValue::Json(text.into()),
+        Kept::Bytes(bytes) => CacheValue::Bytes(bytes.into()),
     }
 }

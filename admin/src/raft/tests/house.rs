@@ -82,7 +82,7 @@ pub(super) async fn start(dir: &Path, config: ClusterConfig) -> Cluster {
 /// Proposes and expects it to be applied; answers the index.
 pub(super) async fn apply(cluster: &Cluster, ops: Vec<Op>) -> u64 {
     match cluster.propose(change(ops)).await.unwrap() {
-        Outcome::Applied { index } => index,
+        Outcome::Applied { index, .. } => index,
         Outcome::Rejected { faults } => panic!("rejected: {faults:?}"),
     }
 }
@@ -90,7 +90,7 @@ pub(super) async fn apply(cluster: &Cluster, ops: Vec<Op>) -> u64 {
 /// Proposes and expects it to be rejected; answers the faults as text.
 pub(super) async fn reject(cluster: &Cluster, ops: Vec<Op>) -> Vec<String> {
     match cluster.propose(change(ops)).await.unwrap() {
-        Outcome::Applied { index } => panic!("applied at {index}"),
+        Outcome::Applied { index, .. } => panic!("applied at {index}"),
         Outcome::Rejected { faults } => faults.iter().map(ToString::to_string).collect(),
     }
 }

@@ -2,6 +2,7 @@
 //! process. Nothing here waits for a clock; waits are for a state, under a limit.
 
 mod alone;
+mod counting;
 mod faults;
 mod house;
 mod killed;

@@ -1,7 +1,7 @@
 //! Three nodes in one process, over a transport that hands bytes from one to the other.
 
 use super::house::*;
-use crate::change::Outcome;
+use crate::change::{CacheOp, CacheValue, Change, Op, Outcome};
 use crate::raft::{Cluster, ClusterConfig, ClusterError, PeerFuture, PeerTransport, RaftRpc};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -65,7 +65,7 @@ async fn apply_somewhere(nodes: &[Cluster], name: &str) -> u64 {
     loop {
         for node in nodes {
             match node.propose(change(vec![put(service("n", name))])).await {
-                Ok(Outcome::Applied { index }) => return index,
+                Ok(Outcome::Applied { index, .. }) => return index,
                 Ok(rejected) => panic!("{rejected:?}"),
                 Err(ClusterError::NotLeader { .. }) => {}
                 Err(e) => panic!("{e}"),
@@ -178,4 +178,72 @@ async fn messages_that_are_none_are_refused() {
         }
     }
     assert!(node.status().ready());
+}
+
+#[tokio::test]
+async fn increments_are_exact_over_three_nodes_and_changes_of_leader() {
+    let wires = Arc::new(Wires::default());
+    let dirs: Vec<TempDir> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
+    let one = node(&wires, 1, dirs[0].path()).await;
+    apply(&one, vec![put(namespace("n"))]).await;
+    let two = node(&wires, 2, dirs[1].path()).await;
+    one.add_voter(2, &address(2)).await.unwrap();
+    let add = |key: &str| Op::Cache {
+        namespace: "n".into(),
+        key: key.into(),
+        update: CacheOp::Increment { by: 1, ttl_ms: None },
+    };
+    let mut sums = Vec::new();
+    for n in 0..90 {
+        sums.push(count_somewhere(&[one.clone(), two.clone()], add("k"), 1_000 + n).await);
+        count_somewhere(&[one.clone(), two.clone()], add(&format!("k{n}")), 1_000 + n).await;
+    }
+    // Begins with a Raft snapshot that has counters in it.
+    let three = node(&wires, 3, dirs[2].path()).await;
+    one.add_voter(3, &address(3)).await.unwrap();
+    wires.nodes.lock().unwrap().remove(&address(1));
+    one.shutdown().await;
+    let others = [two, three];
+    for n in 0..30 {
+        sums.push(count_somewhere(&others, add("k"), n).await);
+    }
+    assert!(sums.iter().copied().eq(1..=120), "{sums:?}");
+    let one = node(&wires, 1, dirs[0].path()).await;
+    let last = apply_somewhere(&others, "last").await;
+    let nodes = [vec![one], others.to_vec()].concat();
+    let mut hashes = BTreeSet::new();
+    for node in &nodes {
+        caught_up(node, last).await;
+        let view = node.store().view().unwrap();
+        hashes.insert(view.meta().unwrap().state_hash);
+        assert_eq!(view.cached("n", "k", 0).unwrap(), Some(CacheValue::Json("120".into())));
+    }
+    assert_eq!(hashes.len(), 1, "every node has the same state");
+    wires.nodes.lock().unwrap().clear();
+    for node in nodes {
+        node.shutdown().await;
+    }
+    drop(others);
+    for dir in &dirs {
+        verified(dir.path()).await;
+    }
+}
+
+/// Proposes an increment at whichever node leads; answers the sum.
+async fn count_somewhere(nodes: &[Cluster], op: Op, at_ms: u64) -> i64 {
+    let limit = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        for node in nodes {
+            match node.propose(Change { ops: vec![op.clone()], at_ms }).await {
+                Ok(Outcome::Applied { answer: Some(CacheValue::Json(sum)), .. }) => {
+                    return sum.parse().unwrap();
+                }
+                Ok(other) => panic!("{other:?}"),
+                Err(ClusterError::NotLeader { .. }) => {}
+                Err(e) => panic!("{e}"),
+            }
+        }
+        assert!(tokio::time::Instant::now() < limit, "nobody leads");
+        tokio::task::yield_now().await;
+    }
 }

@@ -96,11 +96,19 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>
     table.set("domException", JsFunction::new(ctx.clone(), dom_exception)?)
 }
 
-/// The engine's `DOMException`; it puts it among the globals too.
+/// The engine's `DOMException`. It puts it among the globals too, if it can; it is found by an exception's prototype,
+/// wherever that leads to.
 fn dom_exception<'js>(ctx: Ctx<'js>) -> rquickjs::Result<Value<'js>> {
-    // SAFETY: a live context.
-    let rc = unsafe { qjs::JS_AddIntrinsicDOMException(ctx.as_raw().as_ptr()) };
-    if rc < 0 { Err(rquickjs::Error::Exception) } else { ctx.globals().get("DOMException") }
+    let raw = ctx.as_raw().as_ptr();
+    // SAFETY: a live context and C strings; what is thrown is taken at once.
+    let thrown = unsafe {
+        if qjs::JS_AddIntrinsicDOMException(raw) < 0 {
+            return Err(rquickjs::Error::Exception);
+        }
+        qjs::JS_ThrowDOMException(raw, c"Error".as_ptr(), c"%s".as_ptr(), c"".as_ptr());
+        Value::from_raw(ctx.clone(), qjs::JS_GetException(raw))
+    };
+    thrown.into_object().ok_or(rquickjs::Error::Exception)?.get("constructor")
 }
 
 /// Puts the accessor there and gives its getter's address.

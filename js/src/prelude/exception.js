@@ -3,11 +3,13 @@ import { native, later, expose } from "tidegate:native";
 
 const { getOwnPropertyDescriptor, defineProperty } = Reflect;
 
-// The engine makes it a global at once; what was there before is for expose() to judge.
+// The engine makes it a global at once, unless everything is locked; what was there before is for expose() to judge.
 const before = getOwnPropertyDescriptor(globalThis, "DOMException");
 export const DOMException = native.domException();
-if (before === undefined) delete globalThis.DOMException;
-else defineProperty(globalThis, "DOMException", before);
+if (Object.isExtensible(globalThis)) {
+  if (before === undefined) delete globalThis.DOMException;
+  else defineProperty(globalThis, "DOMException", before);
+}
 
 later.DOMException = DOMException;
 expose({ DOMException });

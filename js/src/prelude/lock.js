@@ -11,16 +11,17 @@ function refused(key) {
 
 // Inherited properties that objects of the module's own may still have under the same name by assignment, which a
 // property that cannot be written would forbid (the language calls that the override mistake).
-function yielding(holder, key, value) {
-  defineProperty(holder, key, {
+function yielding(holders, key, value) {
+  const accessor = {
     get() { return value; },
     set(own) {
-      if (this === holder) refused(key);
+      for (let i = 0; i < holders.length; i++) if (this === holders[i]) refused(key);
       defineProperty(this, key, { value: own, writable: true, enumerable: true, configurable: true });
     },
     enumerable: false,
     configurable: false,
-  });
+  };
+  for (let i = 0; i < holders.length; i++) defineProperty(holders[i], key, accessor);
 }
 
 // A value with its prototype object, and nothing below: walking all of it would cost more than the rest of a context.
@@ -35,19 +36,25 @@ function lockOne(value) {
 function yieldAll(holder, keys) {
   for (let i = 0; i < keys.length; i++) {
     const found = getOwnPropertyDescriptor(holder, keys[i]);
-    if (found !== undefined && "value" in found && found.configurable) yielding(holder, keys[i], found.value);
+    if (found !== undefined && "value" in found && found.configurable) yielding([holder], keys[i], found.value);
   }
 }
 
 export function lock() {
-  // The engine puts it among the globals when it is first wanted.
-  globalThis.DOMException;
   native.locked();
-  yieldAll(Object.prototype, ownKeys(Object.prototype));
+  yieldAll(Object.prototype, [
+    "constructor", "toString", "toLocaleString", "valueOf", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable",
+  ]);
   yieldAll(Function.prototype, ["toString", "constructor"]);
   yieldAll(Array.prototype, ["toString"]);
   const errors = [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, AggregateError];
-  for (let i = 0; i < errors.length; i++) yieldAll(errors[i].prototype, ["name", "message", "toString", "constructor"]);
+  const prototypes = [];
+  for (let i = 0; i < errors.length; i++) {
+    prototypes[i] = errors[i].prototype;
+    yieldAll(prototypes[i], ["name"]);
+  }
+  yielding(prototypes, "message", "");
+  yieldAll(Error.prototype, ["toString", "constructor"]);
   const roots = lockWith(lockOne);
   for (let i = 0; i < roots.length; i++) lockOne(roots[i]);
   const names = ownKeys(globalThis);

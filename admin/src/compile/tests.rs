@@ -423,6 +423,42 @@ fn permissions_and_limits_are_those_of_the_listed_module() {
 }
 
 #[test]
+fn what_runs_by_itself_needs_no_route() {
+    let mut bench = Bench::new(true);
+    let job = |cron: &str| format!("export const scheduled = {{ cron: '{cron}', run() {{}} }}");
+    bench.module("default/alone", &job("@daily"));
+    bench.module("default/lib", "export const x = 1 // never scheduled");
+    bench.module("default/far", "export * from 'alone'");
+    bench.module("default/wrong", &job("@often"));
+    let both = format!("{}\nexport function requestHandler() {{}}", job("@every 1m"));
+    bench.module("default/both", &both);
+    bench.scripted("default/a", "/a", &["both"]);
+    let snapshot = bench.build();
+    let planned = |bench: &Bench| -> Vec<(String, String)> {
+        let one = |planned: &Planned| (planned.script.key.to_string(), planned.jobs[0].cron.clone());
+        bench.compiler.planned().iter().map(one).collect()
+    };
+    let found = |key: &str, cron: &str| (format!("default/{key}"), cron.to_owned());
+    assert_eq!(planned(&bench), [found("alone", "@daily"), found("both", "@every 1m")]);
+    let shared = bench.compiler.planned().remove(1);
+    assert!(
+        Arc::ptr_eq(&shared.script, &script(&snapshot, "/a")),
+        "a route and the scheduler share a script"
+    );
+    let told: Vec<String> =
+        bench.compiler.problems().into_iter().map(|p| format!("{}: {}", p.key, p.why)).collect();
+    assert!(told.len() == 1 && told[0].contains("'@often' is unknown"), "{told:?}");
+    // Its times change and nothing that requests see.
+    bench.module("default/alone", &job("@hourly"));
+    assert!(bench.try_build().is_none());
+    assert_eq!(planned(&bench)[0], found("alone", "@hourly"));
+    bench.remove("module default/alone");
+    bench.module("default/both", "export function requestHandler() {}");
+    bench.build();
+    assert_eq!(planned(&bench), []);
+}
+
+#[test]
 fn what_cannot_be_used_takes_nothing_with_it() {
     let mut bench = Bench::new(true);
     bench.service("default/s");

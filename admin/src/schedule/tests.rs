@@ -52,6 +52,8 @@ fn address(id: u64) -> String {
 async fn cluster(wires: &Arc<Wires>, id: u64, dir: &TempDir) -> Cluster {
     let config = ClusterConfig {
         bootstrap: id == 1,
+        raft_snapshot_every: 20,
+        keep_logs: 5,
         disk_reserve: 0,
         heartbeat_ms: 50,
         transport: Some(Arc::new(Plug(wires.clone(), address(id)))),
@@ -342,7 +344,22 @@ async fn once_in_the_cluster_over_changes_of_the_leader() {
     let by: BTreeSet<usize> = ran.values().flatten().copied().collect();
     assert!(by.len() > 1, "only node {by:?} ever ran it");
     assert!(own.iter().all(|count| (58..=60).contains(count)), "every node runs its own: {own:?}");
-    for node in nodes {
-        node.cluster.shutdown().await;
+    wires.0.lock().expect("no panic").clear();
+    for Node { cluster, schedule, .. } in nodes {
+        cluster.shutdown().await;
+        drop(schedule);
+    }
+    // What was recorded is part of the state: of its hash, its log and its Raft snapshots.
+    for dir in &dirs {
+        let limit = std::time::Instant::now() + Duration::from_secs(20);
+        let report = loop {
+            match crate::store::verify(dir.path(), &()) {
+                Ok(report) => break report,
+                Err(error) if std::time::Instant::now() > limit => panic!("{error}"),
+                // A task of the node still holds its folder.
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        assert!(report.ok, "{report:?}");
     }
 }

@@ -1,5 +1,5 @@
-//! `tidegate module logs` and `tidegate module stats`: their words, flags and requests. Both take words as every other
-//! action does (`NAME`, `key=value`) and flags beside them. Pure: what is asked is built here, and sent elsewhere.
+//! `tidegate module logs`, `stats`, `schedule` and `trigger`: their words, flags and requests. All take words as every
+//! other action does (`NAME`, `key=value`) and flags beside them. Pure: what is asked is built here, and sent elsewhere.
 
 use crate::failure::Failure;
 use crate::field::{Field, FieldType, Kind};
@@ -14,12 +14,16 @@ use serde_json::{Map, Value};
 pub(crate) enum Insight {
     Logs,
     Stats,
+    Schedule,
+    Trigger,
 }
 
 /// Flag, short form, name of its value, help.
 type Flag = (&'static str, Option<char>, &'static str, &'static str);
 
 const NAMESPACE: Flag = ("namespace", Some('n'), "NAME", "The same as namespace=NAME");
+const INDEX: Flag =
+    ("index", None, "NUMBER", "Which of its jobs, as the schedule numbers them; 0 without it");
 const LOG_FLAGS: [Flag; 3] = [
     ("level", None, "LEVEL", "The least loud that is shown: debug, info, warn or error"),
     ("limit", None, "NUMBER", "At most so many, the newest; 100 without it"),
@@ -27,19 +31,22 @@ const LOG_FLAGS: [Flag; 3] = [
 ];
 
 impl Insight {
-    pub(crate) const ALL: [Self; 2] = [Self::Logs, Self::Stats];
+    pub(crate) const ALL: [Self; 4] = [Self::Logs, Self::Stats, Self::Schedule, Self::Trigger];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Logs => "logs",
             Self::Stats => "stats",
+            Self::Schedule => "schedule",
+            Self::Trigger => "trigger",
         }
     }
 
     fn flags(self) -> Vec<Flag> {
         match self {
             Self::Logs => [&[NAMESPACE][..], &LOG_FLAGS].concat(),
-            Self::Stats => vec![NAMESPACE],
+            Self::Stats | Self::Schedule => vec![NAMESPACE],
+            Self::Trigger => vec![NAMESPACE, INDEX],
         }
     }
 
@@ -54,6 +61,9 @@ impl Insight {
             fields.push(Field::new("since", FieldType::Integer, "after this number", "since=17"));
             fields.push(Field::new("follow", FieldType::Boolean, "go on with what comes", "follow=true"));
         }
+        if self == Self::Trigger {
+            fields.push(Field::new("index", FieldType::Integer, "which of its jobs", "index=1"));
+        }
         fields
     }
 
@@ -67,6 +77,14 @@ impl Insight {
             Self::Stats => (
                 "Shows calls, errors and times of a module's functions, its memory and limits, on this node",
                 "tidegate module stats checkout -o json",
+            ),
+            Self::Schedule => (
+                "Shows when this node runs what a module exports as 'scheduled', and how it went last",
+                "tidegate module schedule checkout",
+            ),
+            Self::Trigger => (
+                "Runs what a module exports as 'scheduled' now, on this node, and waits for its end",
+                "tidegate module trigger checkout --index 1",
             ),
         };
         let words = Arg::new("words").num_args(0..).value_name("NAME|KEY=VALUE").help("The module, and keys");
@@ -85,7 +103,7 @@ impl Insight {
             Self::Logs => leaf.mut_arg("follow", |arg| {
                 arg.help("Go on with what comes, until Ctrl-C").help_heading(None::<&str>)
             }),
-            Self::Stats => leaf,
+            Self::Stats | Self::Schedule | Self::Trigger => leaf,
         }
     }
 
@@ -140,12 +158,13 @@ impl Asked {
             query.remove("limit");
         }
         let (kind, insight) = (self.kind.name, self.insight.name());
-        let path = format!(
-            "/api/v1/{kind}/{}/{}/{insight}",
-            request::segment(&namespace)?,
-            request::segment(&name)?
-        );
+        let path = format!("/api/v1/{kind}/{}/{}", request::segment(&namespace)?, request::segment(&name)?);
+        if self.insight == Insight::Trigger {
+            let target = format!("{path}/run{}", request::query(&query));
+            let request = Request::get(&target, "run", &format!("{kind} {namespace}/{name}"));
+            return Ok(Request { method: "POST", ..request });
+        }
         let what = format!("the {insight} of {kind} {namespace}/{name}");
-        Ok(Request::get(&format!("{path}{}", request::query(&query)), "show", &what))
+        Ok(Request::get(&format!("{path}/{insight}{}", request::query(&query)), "show", &what))
     }
 }

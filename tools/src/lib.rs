@@ -21,6 +21,7 @@ mod options;
 mod properties;
 mod request;
 mod run;
+mod schedule;
 mod stats;
 mod status;
 mod table;

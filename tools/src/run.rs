@@ -8,6 +8,7 @@ use crate::insight::{Asked, Insight};
 use crate::log_lines;
 use crate::options::{Options, Output, Settings};
 use crate::request::{self, Request};
+use crate::schedule;
 use crate::stats;
 use crate::status;
 use crate::table::Style;
@@ -112,6 +113,15 @@ fn attempt(options: &Options, client: Client, world: &mut World<'_>) -> Result<R
         }
         Task::Insight { insight: Insight::Stats, .. } if output == Output::Table => {
             (stats::text(&data, style), String::new())
+        }
+        Task::Insight { insight: Insight::Schedule, .. } => {
+            let empty = data.as_array().is_some_and(Vec::is_empty) && output == Output::Table;
+            let note = if empty { "it is not run by itself\n".into() } else { String::new() };
+            (schedule::text(&data, output, style), note)
+        }
+        Task::Insight { insight: Insight::Trigger, .. } => {
+            let report = answer::text(None, &data, output, style);
+            return Ok(Report { text: report, note: String::new(), ok: schedule::went_well(&data) });
         }
         Task::Resource { kind, .. } => {
             let empty = data.as_array().is_some_and(Vec::is_empty) && output == Output::Table;

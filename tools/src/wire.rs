@@ -15,8 +15,8 @@ use std::time::Duration;
 const ANSWER_BYTES: u64 = 64 << 20;
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
-/// Longest wait for a whole answer: a write waits for Raft and for every shard.
-const WHOLE: Duration = Duration::from_secs(60);
+/// Longest wait for a whole answer: a write waits for Raft and for every shard, a triggered run for its end.
+const WHOLE: Duration = Duration::from_secs(90);
 /// Longest silence of a stream, which says something every 15 s.
 const SILENCE: Duration = Duration::from_secs(50);
 /// A leader may change between two redirects, but not for ever.

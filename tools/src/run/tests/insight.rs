@@ -36,6 +36,31 @@ fn words_and_flags_become_a_query() {
 const ENTRY: &str = r#"{"seq":7,"at":"2026-11-21T10:00:00.001Z","level":"error","kind":"error","what":"module_error","function":"requestHandler","route":"default/r","request_id":"0-1f","shard":0,"source":"deep","text":"Error: \u001b[31mno","stack":["at f (deep.ts:1:2)","at g (m.ts:3:4)"]}"#;
 
 #[test]
+fn a_schedule_and_a_run_of_it() {
+    let jobs = r#"{"success":true,"data":[{"index":0,"cron":"0 3 * * *","timezone":"Europe/Berlin","per":"cluster",
+        "next":"2026-11-22T02:00:00.000Z","running":false,"skipped":0,"last":null}]}"#;
+    let (outcome, arrived) = ask(&["module", "schedule", "m", "-n", "shop"], 200, jobs);
+    assert_eq!(arrived.line, "GET /api/v1/module/shop/m/schedule HTTP/1.1");
+    for shown in ["0 3 * * * Europe/Berlin", "cluster", "2026-11-22T02:00:00.000Z"] {
+        assert!(outcome.code == 0 && outcome.out.contains(shown), "{}", outcome.out);
+    }
+    let (outcome, _) = ask(&["module", "schedule", "m"], 200, r#"{"success":true,"data":[]}"#);
+    assert_eq!((outcome.out.as_str(), outcome.err.as_str()), ("", "it is not run by itself\n"));
+    for (line, target, said, code) in [
+        ("module trigger m", "run", "ok", 0),
+        ("module trigger m --index 2", "run?index=2", "ok", 0),
+        ("module trigger m index=2", "run?index=2", "thrown", 1),
+    ] {
+        let words: Vec<&str> = line.split(' ').collect();
+        let body = format!(r#"{{"success":true,"data":{{"id":"run-1","outcome":"{said}"}}}}"#);
+        let (outcome, arrived) = ask(&words, 200, &body);
+        assert_eq!(arrived.line, format!("POST /api/v1/module/default/m/{target} HTTP/1.1"), "{line}");
+        assert!(outcome.code == code && outcome.out.contains(said), "{line}: {}", outcome.out);
+    }
+    assert_eq!(tidegate(&["module", "trigger", "m", "--index", "x"], &[]).code, 2);
+}
+
+#[test]
 fn entries_are_lines_with_their_stack_below() {
     let body = format!(r#"{{"success":true,"data":[{ENTRY}]}}"#);
     let (outcome, _) = ask(&["module", "logs", "m"], 200, &body);

@@ -160,7 +160,7 @@ impl Pool {
         let peer = open.peer.clone();
         let Some(output) = &mut link.output else { return };
         let is_clean = link.input.is_quiet() && output.buffer.is_empty();
-        output.buffer.shrink_to(limits.connection_buffer_bytes * 4);
+        output.shrink(limits.connection_buffer_bytes * 4);
         let mut idle = peer.idle.borrow_mut();
         if !is_clean
             || idle.len() >= limits.upstream_idle_per_address

@@ -121,7 +121,7 @@ impl Input {
     pub fn watch(&mut self, room: usize, most: usize) {
         let mut buffer = std::mem::take(&mut self.buffer);
         if let Some(sealed) = &mut self.sealed {
-            // What comes is records.
+            // What comes is records; nothing is kept for what will be in them.
             buffer = std::mem::take(&mut sealed.records);
         }
         buffer.clear();
@@ -146,6 +146,14 @@ impl Output {
     pub fn cut(&mut self) {
         self.is_cut = true;
         self.writer.reset_on_close();
+    }
+
+    /// Keeps no more room than that: what one large message needed is not for all the small ones.
+    pub fn shrink(&mut self, most: usize) {
+        self.buffer.shrink_to(most);
+        if let Some(sealed) = &mut self.sealed {
+            sealed.records.shrink_to(most);
+        }
     }
 
     /// Writes the whole buffer, which is empty afterwards.

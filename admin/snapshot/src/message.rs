@@ -37,7 +37,7 @@ pub enum ToAdmin {
         /// What to do.
         update: CacheUpdate,
     },
-    /// A module's `fetchUpstream` named a host that no service has; answered by [`ToShard::Resolved`].
+    /// A module's `fetchUpstream` or `fetch` named a host that no service has; answered by [`ToShard::Resolved`].
     Resolve {
         /// Index of the shard.
         shard: u16,

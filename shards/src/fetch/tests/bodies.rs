@@ -1,6 +1,7 @@
 //! Bodies in both directions, and the connections they leave behind.
 
 use super::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[test]
 fn framings_and_the_connections_they_leave() {
@@ -153,6 +154,40 @@ fn uploads() {
             .iter()
             .all(|head| head.contains("Content-Length: ") != head.contains("Transfer-Encoding: chunked"))
     );
+}
+
+#[test]
+fn an_upload_goes_on_while_nobody_reads_its_answer() {
+    let got = Arc::<AtomicUsize>::default();
+    let counting = got.clone();
+    let server = Server::new(move |visit| {
+        visit.head()?;
+        visit.write("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n")?;
+        loop {
+            let data = visit.chunk()?;
+            counting.fetch_add(data.len(), Ordering::AcqRel);
+            if data.is_empty() {
+                return visit.write("end");
+            }
+        }
+    });
+    on_each_driver(async |bench| {
+        let before = got.load(Ordering::Acquire);
+        let mut asked = request("POST", server.url("/"));
+        asked.body = HttpBody::Stream(Pieces::new(2_000, &[1; 4_096], false));
+        let response = bench.fetch(asked).await.expect("an early answer");
+        for _ in 0..20_000 {
+            if got.load(Ordering::Acquire) - before == 2_000 * 4_096 {
+                break;
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(got.load(Ordering::Acquire) - before, 2_000 * 4_096);
+        assert_eq!(rest(&*response.body).await, Ok(b"end".to_vec()));
+        bench.must_be_idle().await;
+        // Both directions ended in order: the connection is kept, until the server closes it.
+        assert_eq!(bench.fetcher.counters.upstream_connects.get(), 1);
+    });
 }
 
 #[test]

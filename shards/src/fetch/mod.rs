@@ -22,6 +22,7 @@ use egress::Barred;
 use hop::{Due, Failed, Request, Sent};
 use http::Method;
 use rustls::ClientConfig;
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -112,8 +113,11 @@ impl Fetcher {
         };
         let addresses = self.addresses(&request).await?;
         let mut failed = None;
-        for address in self.allowed(&addresses, asked.allow_private)? {
-            match self.call(&request, &Destination { address, server: server.clone() }, ongoing).await {
+        let allowed = self.allowed(&addresses, asked.allow_private)?;
+        for (tried, address) in allowed.iter().enumerate() {
+            let destination = Destination { address: *address, server: server.clone() };
+            let others = (allowed.len() - tried - 1) as u32;
+            match self.call(&request, &destination, others, ongoing).await {
                 Ok(response) => return Ok(response),
                 // Nothing was sent: another address may do better.
                 Err((trouble @ Trouble::Connect(..), back)) => {
@@ -157,11 +161,13 @@ impl Fetcher {
         }
     }
 
-    /// One address: a kept connection if there is one, and a fresh one if that turns out dead.
+    /// One address: a kept connection if there is one, and a fresh one if that turns out dead. Time is left for
+    /// connecting to so many others.
     async fn call(
         self: &Rc<Self>,
         request: &Request,
         destination: &Destination,
+        others: u32,
         mut ongoing: Ongoing,
     ) -> Result<HttpResponse, (Trouble, Ongoing)> {
         let address = destination.address;
@@ -172,12 +178,16 @@ impl Fetcher {
             if left.is_zero() {
                 return Err((request.due.late(), ongoing));
             }
-            let checkout = self.pool.checkout(destination, fresh, left, &self.limits, &self.counters);
+            let checkout =
+                self.pool.checkout(destination, fresh, left / (others + 1), &self.limits, &self.counters);
             let link = match checkout.await {
                 Ok(link) => link,
                 Err(unconnected) => {
                     let trouble = match unconnected {
                         Unconnected::Busy => Trouble::Busy(address),
+                        Unconnected::Late if others > 0 => {
+                            Trouble::Connect(address, io::ErrorKind::TimedOut.into())
+                        }
                         Unconnected::Late => request.due.late(),
                         Unconnected::Refused(error) => Trouble::Connect(address, error),
                         Unconnected::Insecure(insecure) => Trouble::Insecure(insecure),

@@ -100,22 +100,8 @@ fn what_a_name_resolves_to_is_what_is_judged_and_called() {
             answers("metadata.example", &["169.254.169.254"]),
             answers("both.example", &["10.255.255.1", "::1"]),
         ];
-        // The admin's part: each question is answered once.
-        let (fetcher, asked) = (bench.fetcher.clone(), &bench.asked);
         let questions = Cell::new(0);
-        let resolving = async {
-            loop {
-                while let Some(ToAdmin::Resolve { ticket, host, port: asked_port, .. }) =
-                    asked.borrow_mut().take()
-                {
-                    assert_eq!(asked_port, port);
-                    questions.set(questions.get() + 1);
-                    let found = table.iter().find(|(name, _)| *name == host).map(|(_, found)| found.clone());
-                    fetcher.names.answer(ticket, found.ok_or_else(|| "no such host".into()));
-                }
-                sleep(Duration::from_millis(1)).await;
-            }
-        };
+        let resolving = bench.resolving(&questions, &table);
         let asking = async {
             for (host, allow_private, want) in [
                 ("inside.example", false, "127.0.0.1 is a loopback address: grant 'net:private'"),

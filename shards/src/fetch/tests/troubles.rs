@@ -96,6 +96,38 @@ fn a_kept_connection_that_is_dead() {
 }
 
 #[test]
+fn another_address_answers_where_the_first_does_not() {
+    let server = Server::says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    let port = server.address.port();
+    // Its queue is full, so that it leaves further connections unanswered.
+    let deaf = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    let address = SocketAddr::from(([127, 0, 0, 2], port));
+    deaf.bind(&address.into()).expect("another address of the loopback interface");
+    deaf.listen(0).expect("listening");
+    let waiting: Vec<_> =
+        (0..4).map(|_| std::net::TcpStream::connect_timeout(&address, Duration::from_millis(50))).collect();
+    assert!(waiting.iter().any(Result::is_err), "the queue is full");
+    let table = [
+        ("deaf.example".to_owned(), vec![address, server.address]),
+        ("nobody.example".to_owned(), vec![SocketAddr::from(([127, 0, 0, 3], port)), server.address]),
+    ];
+    on_each_driver_with(
+        |limits| limits.fetch_timeout = Duration::from_millis(600),
+        Surroundings::default,
+        async |bench| {
+            let questions = Cell::new(0);
+            let asking = async {
+                for host in ["deaf.example", "nobody.example"] {
+                    let asked = request("GET", format!("http://{host}:{port}/"));
+                    assert_eq!(bench.text(asked).await, Ok("200 ok".into()), "{host}");
+                }
+            };
+            tidegate_reactor::race(asking, bench.resolving(&questions, &table)).await;
+        },
+    );
+}
+
+#[test]
 fn nobody_there() {
     // Bound and not listening.
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -236,3 +236,42 @@ fn a_run_of_the_cluster_goes_on_after_a_restart() {
     until("it goes on", || due(&job(&node)) > before);
     node.stop();
 }
+
+#[test]
+fn a_run_reaches_what_a_request_does() {
+    let stage = Stage::new();
+    stage.node.put("/api/v1/secret", json!({ "name": "key", "data": "hush" }));
+    let source = "import { secret } from 'tidegate';
+        import { increment, getCache, setCache } from 'tidegate/storage';
+        export const scheduled = { cron: '@yearly', async run() {
+            const answer = await fetch('URL/from-a-job', { headers: { 'x-key': secret('key') } });
+            const told: any = await answer.json();
+            await new Promise((done) => setTimeout(done, 5));
+            setCache('told', told.target + ' ' + told.fields['x-key']);
+            await increment('runs');
+            console.log(getCache('told'));
+        } };";
+    let mut module = crate::operator::node::module(
+        "reaches",
+        &source.replace("URL", stage.upstream.url().trim_end_matches('/')),
+    );
+    module["permissions"] = json!(["net:fetch", "net:private", "secrets:key", "cache"]);
+    stage.node.put("/api/v1/module", module);
+    for _ in 0..2 {
+        let (status, body) = stage.of_module("POST", "reaches", "run");
+        assert_eq!((status, &body["data"]["outcome"]), (200, &json!("ok")), "{body}");
+    }
+    let console = || {
+        let (_, body) = stage.of_module("GET", "reaches", "logs");
+        let entries = body["data"].as_array().expect("entries").clone();
+        entries.into_iter().filter(|entry| entry["kind"] == "console").collect::<Vec<_>>()
+    };
+    until("its words are in the log", || console().len() == 2);
+    let line = console().remove(0);
+    assert_eq!(
+        (&line["text"], &line["function"]),
+        (&json!("/from-a-job hush"), &json!("scheduled")),
+        "{line}"
+    );
+    assert!(line["request_id"].as_str().is_some_and(|id| id.starts_with("run-")), "{line}");
+}

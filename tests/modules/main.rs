@@ -18,6 +18,7 @@ mod logs;
 mod scheduled;
 mod selecting;
 mod storage;
+mod streams;
 mod swap;
 
 use harness::{Message, Upstream};

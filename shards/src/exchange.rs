@@ -1,26 +1,25 @@
 //! One request and its response: the order of the stages, and all the control flow a request has. The stages know
 //! nothing of each other; what one hands to the next passes through here.
 
+mod pieces;
+mod tell;
+
 use crate::body::Body;
 use crate::fault::Fault;
-use crate::limits::Limits;
 use crate::link::{Answered, Link};
 use crate::local::Local;
-use crate::outbox::Detail;
 use crate::policy::{self, Admission};
 use crate::record;
 use crate::reply::Own;
 use crate::respond::{self, Ask, Rules};
 use crate::route::{self, Matched, Memo};
-use crate::script::{self, Before, Feed, Lent, Outcome, Run, Source, Trouble};
+use crate::script::{Before, Lent, Outcome, Run, Source, Trouble};
 use crate::tables::Tables;
 use crate::upstream::{self, Call, Line, RequestBody};
 use crate::wire::{Input, Output, Peer};
 use std::mem::take;
-use std::rc::Rc;
 use std::sync::Arc;
 use tidegate_codec::{BodyFraming, RequestHead};
-use tidegate_js::{Chunks, Function};
 use tidegate_reactor::clock;
 use tidegate_snapshot::Route;
 
@@ -309,43 +308,6 @@ impl<'t> Exchange<'t, '_> {
         }
     }
 
-    /// The same with a body that modules write piece by piece while it is sent.
-    async fn call_in_pieces<'x>(
-        &mut self,
-        call: Call<'_>,
-        pieces: Rc<dyn Chunks>,
-        input: &mut Input,
-    ) -> Result<Answered<'x>, Trouble> {
-        let local = self.local;
-        let framing = self.head.body();
-        let Some(run) = &mut self.run else { return Err(Fault::NothingToCall.into()) };
-        let mut source = Source {
-            input,
-            go_on: self.head.expects_continue().then_some(&mut *self.output),
-            framing,
-            allowance: call.route.max_body_bytes,
-            limits: &local.limits,
-            is_touched: &mut self.is_touched,
-            is_read: &mut self.is_read,
-        };
-        let counters = &local.lender.counters;
-        let mut upload =
-            local.upstreams.begin_upload(&call, self.head, self.peer, &local.limits, counters).await?;
-        let mut feed = run.feed(pieces);
-        let mut is_cut = false;
-        while let Some(piece) = feed.next(&mut source, false).await? {
-            // An upstream that stops reading may have answered already.
-            if upload.send(&piece, &local.limits).await.is_err() {
-                is_cut = true;
-                break;
-            }
-        }
-        drop(feed);
-        let answered = upload.answer(&call, self.head, is_cut, self.output, &local.limits).await?;
-        drop(self.run.take_if(|run| !run.keep_later()).map(Run::close));
-        Ok(answered)
-    }
-
     /// The response modifiers.
     async fn on_response<'x>(&mut self, mut answered: Answered<'x>) -> Result<Reply<'x>, Trouble> {
         let Some(run) = self.run.as_mut().filter(|run| run.modifies_response()) else {
@@ -457,80 +419,6 @@ impl<'t> Exchange<'t, '_> {
         (own.head.status(), ask.is_kept && sent.is_clean)
     }
 
-    /// A body that modules write while it is sent. They may read another meanwhile: the upstream's, or the request's.
-    async fn send_pieces(
-        &mut self,
-        mut own: Own,
-        is_upstreams: bool,
-        mut kept: Option<Kept>,
-        input: &mut Input,
-    ) -> (u16, bool) {
-        let status = own.head.status();
-        let ask = self.ask(self.is_read);
-        let rules = self.rules(!is_upstreams);
-        let limits = &self.local.limits;
-        let mut streamed = respond::Streamed::begin(&own, &ask, &rules, self.output);
-        let (mut is_read, mut trouble) = (false, None);
-        if let (Some(pieces), Some(run), true) = (own.pieces.take(), &mut self.run, streamed.has_body()) {
-            let (framing, is_of_upstream) = match &kept {
-                Some(kept) => (kept.framing, true),
-                None => (run.lent().request.body(), false),
-            };
-            let mut source = Source {
-                input: kept.as_mut().map_or(input, |kept| &mut kept.link.input),
-                // The response's head has been said.
-                go_on: None,
-                framing,
-                allowance: if is_of_upstream {
-                    u64::MAX
-                } else {
-                    self.route.map_or(0, |route| route.max_body_bytes)
-                },
-                limits,
-                is_touched: if is_of_upstream { &mut false } else { &mut self.is_touched },
-                is_read: if is_of_upstream { &mut is_read } else { &mut self.is_read },
-            };
-            let mut feed = run.feed(pieces);
-            trouble = Self::relay_pieces(
-                &mut streamed,
-                &mut feed,
-                &mut source,
-                is_of_upstream,
-                self.output,
-                limits,
-            )
-            .await
-            .err();
-        }
-        if trouble.is_none() {
-            trouble = streamed.end(self.output, limits).await.err().map(Trouble::from);
-        }
-        let is_whole = trouble.is_none();
-        if let Some(trouble) = trouble {
-            self.output.cut();
-            self.explain(&trouble);
-        }
-        if let Some(kept) = kept {
-            self.give_back(kept, is_read && is_whole);
-        }
-        (status, is_whole && ask.is_kept && streamed.is_delimited())
-    }
-
-    async fn relay_pieces(
-        streamed: &mut respond::Streamed,
-        feed: &mut Feed<'_>,
-        source: &mut Source<'_>,
-        is_of_upstream: bool,
-        output: &mut Output,
-        limits: &Limits,
-    ) -> Result<(), Trouble> {
-        streamed.flush(output, limits).await?;
-        while let Some(piece) = feed.next(source, is_of_upstream).await? {
-            streamed.send(&piece, output, limits).await?;
-        }
-        Ok(())
-    }
-
     async fn send_proxied(&mut self, answered: Answered<'_>) -> Result<(u16, bool), Trouble> {
         let status = answered.link.head.status();
         let ask = self.ask(self.is_read);
@@ -591,31 +479,5 @@ impl<'t> Exchange<'t, '_> {
                 None
             }
         }
-    }
-
-    fn explain(&self, trouble: &Trouble) {
-        let (text, stack) = match &trouble.failure {
-            Some(failure) => (failure.message.as_str(), failure.stack.as_str()),
-            None => ("", ""),
-        };
-        let function = trouble.function.map(Function::name);
-        self.say(
-            trouble.fault,
-            Detail { module: trouble.module.as_ref(), function, text, stack, request_id: None },
-        );
-    }
-
-    fn note(&self, fault: Option<Fault>) {
-        if let Some(fault) = fault {
-            let text = "after the response's head had left";
-            self.say(fault, Detail { text, ..Detail::default() });
-        }
-    }
-
-    fn say(&self, fault: Fault, detail: Detail<'_>) {
-        let lender = &self.local.lender;
-        let route = self.route.map(|route| &**route);
-        let detail = Detail { request_id: self.id.map(script::show_id), ..detail };
-        lender.outbox.fault(&lender.counters, fault, route, self.peer.address.ip(), detail);
     }
 }

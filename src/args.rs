@@ -43,6 +43,13 @@ fn size(text: &str) -> Result<usize, String> {
     parse_size(text).and_then(|n| usize::try_from(n).map_err(|_| format!("{text} is too much")))
 }
 
+/// A module's stack: a shard's own has 2 MiB, and the gateway works below the module.
+fn stack(text: &str) -> Result<usize, String> {
+    let bytes = size(text)?;
+    let fits = (64 << 10..=1 << 20).contains(&bytes);
+    if fits { Ok(bytes) } else { Err(format!("{text} is no stack for a module: 64k to 1m")) }
+}
+
 fn node_tag(text: &str) -> Result<String, String> {
     check_node_tag(text).map(|()| text.to_owned())
 }
@@ -200,7 +207,7 @@ pub struct Serve {
     #[arg(long, value_name = "BYTES", default_value = "32m", value_parser = size, help_heading = "Modules")]
     pub module_memory_bytes: usize,
     /// Stack of a module call
-    #[arg(long, value_name = "BYTES", default_value = "256k", value_parser = size, help_heading = "Modules")]
+    #[arg(long, value_name = "BYTES", default_value = "256k", value_parser = stack, help_heading = "Modules")]
     pub module_stack_bytes: usize,
     /// Largest body that a module may collect
     #[arg(long, value_name = "BYTES", default_value = "8m", value_parser = size, help_heading = "Modules")]

@@ -112,6 +112,56 @@ fn start() -> Node {
 }
 
 #[test]
+fn versions_shares_permissions_and_limits_on_the_command_line() {
+    let node = start();
+    for words in [
+        &["module", "create", "name=m", "payload@=m.ts", "permissions=", "limits:={\"fetches\":0}"][..],
+        &["mod", "mk", "name=m:2", "payload@=m.ts", "permissions=cache,net:fetch:*.example.com"],
+        &[
+            "rt",
+            "mk",
+            "name=r",
+            "paths=/r",
+            "methods=GET",
+            "modules=m:2@1.5%;by=cookie:uid,m",
+            "tags=!edge,team",
+        ],
+    ] {
+        let said = client(&node, words);
+        assert_eq!(said.code, Some(0), "{words:?}: {}{}", said.out, said.err);
+    }
+    let get = |kind: &str, name: &str| -> Value {
+        let got = client(&node, &["-o", "json", kind, "get", name]);
+        serde_json::from_str(&got.out).unwrap_or_else(|_| panic!("{name}: {}{}", got.out, got.err))
+    };
+    let (plain, second, route) = (get("module", "m"), get("module", "m:2"), get("route", "r"));
+    assert_eq!((&plain["permissions"], &plain["limits"]), (&json!([]), &json!({ "fetches": 0 })));
+    assert_eq!(second["permissions"], json!(["cache", "net:fetch:*.example.com"]));
+    assert_eq!((&second["name"], second.get("limits")), (&json!("m:2"), None));
+    assert_eq!(route["modules"], json!(["m:2@1.5%;by=cookie:uid", "m"]));
+    assert_eq!(route["tags"], json!(["!edge", "team"]));
+    for (words, parts) in [
+        (
+            &["rt", "mk", "name=q", "paths=/q", "methods=GET", "modules=m,m@x%"][..],
+            ["modules[1]", "like 'm@0.5%'"],
+        ),
+        (
+            &["mod", "mk", "name=q", "payload@=m.ts", "permissions=net"],
+            ["permissions[0]", "net:fetch[:HOST]"],
+        ),
+        (&["mod", "mk", "name=q", "payload@=m.ts", "limits:={\"cpuMs\":0}"], ["limits.cpuMs", "at least 1"]),
+        (&["mod", "rm", "m:2"], ["used by routes", "'r'"]),
+    ] {
+        let said = client(&node, words);
+        assert!(
+            said.code != Some(0) && parts.iter().all(|part| said.err.contains(part)),
+            "{words:?}: {}",
+            said.err
+        );
+    }
+}
+
+#[test]
 fn every_kind_and_action() {
     let node = start();
     for (kind, alias, create, name) in KINDS {

@@ -2,7 +2,9 @@
 //! new one, and keeps its key and slot through all of that.
 
 use super::pipeline;
+use super::shelf::Shelf;
 use crate::resource::{self, Selection};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tidegate_snapshot::{MethodSet, PathPattern, Pipeline, Route, Service};
 
@@ -24,6 +26,10 @@ pub(super) struct Meaning {
     pub(super) methods: MethodSet,
     /// Its modules, or which entry cannot be read.
     pub(super) list: Result<Vec<Selection>, String>,
+    /// The modules that want a script, once it was found out.
+    pub(super) wants: Option<BTreeSet<String>>,
+    /// What they came to, once it was found out; none for a route without modules.
+    pub(super) pipeline: Option<Result<Option<Arc<Pipeline>>, String>>,
 }
 
 impl Meaning {
@@ -41,7 +47,21 @@ impl Meaning {
             written.methods.iter().map(String::as_str).collect()
         };
         let list = written.modules.iter().map(|entry| entry.parse()).collect();
-        Ok(Self { written, patterns, methods, list })
+        Ok(Self { written, patterns, methods, list, wants: None, pipeline: None })
+    }
+
+    /// Finds out what its modules come to. If that is what it was, it stays the same object.
+    pub(super) fn arrange(&mut self, namespace: &str, shelf: &Shelf<'_>) {
+        let now = self.list.as_ref().map_err(String::clone).and_then(|list| {
+            let stages = pipeline::plan(list, shelf)?;
+            pipeline::build(namespace, &stages, |module| shelf.script(module))
+        });
+        if let (Some(Ok(Some(before))), Ok(Some(now))) = (&self.pipeline, &now)
+            && pipeline::same(before, now)
+        {
+            return;
+        }
+        self.pipeline = Some(now.map(|pipeline| pipeline.map(Arc::new)));
     }
 }
 
@@ -53,11 +73,6 @@ fn same<T>(a: Option<&Arc<T>>, b: Option<&Arc<T>>) -> bool {
 }
 
 impl RouteEntry {
-    /// Its modules, if it can be read.
-    pub(super) fn list(&self) -> Option<&[Selection]> {
-        self.meaning.as_ref().ok()?.list.as_deref().ok()
-    }
-
     /// Brings `built` up to date; answers whether it changed. A route that lacks something it names is built without
     /// either, so that it answers 501: its requests must not go to a broader route, past the module that guards it.
     pub(super) fn build(
@@ -65,7 +80,7 @@ impl RouteEntry {
         namespace: &Arc<str>,
         max_body_bytes: u64,
         service: Option<&Arc<Service>>,
-        pipeline: Option<Pipeline>,
+        pipeline: Option<Arc<Pipeline>>,
     ) -> bool {
         let Ok(meaning) = &self.meaning else {
             return self.built.take().is_some();
@@ -73,10 +88,7 @@ impl RouteEntry {
         if let Some(built) = &self.built
             && Arc::ptr_eq(&built.description, &self.text)
             && same(built.service.as_ref(), service)
-            && match (&built.pipeline, &pipeline) {
-                (Some(built), Some(now)) => pipeline::same(built, now),
-                (built, now) => built.is_none() && now.is_none(),
-            }
+            && same(built.pipeline.as_ref(), pipeline.as_ref())
         {
             return false;
         }
@@ -91,7 +103,7 @@ impl RouteEntry {
             strip_path: written.strip_path,
             allow_encoded_slash: written.allow_encoded_slash,
             service: service.cloned(),
-            pipeline: pipeline.map(Arc::new),
+            pipeline,
             max_body_bytes: written.max_body_bytes.unwrap_or(max_body_bytes),
         }));
         true

@@ -6,7 +6,9 @@ use super::script::{ModuleEntry, ScriptEntry};
 use crate::change::Kind;
 use crate::resource::{Known, Selection};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use tidegate_js::{Function, Functions};
+use tidegate_snapshot::Script;
 
 /// The modules and scripts of a namespace.
 pub(super) struct Shelf<'a> {
@@ -15,6 +17,16 @@ pub(super) struct Shelf<'a> {
     /// Of every module that stands in a list with others.
     pub(super) imports: &'a BTreeMap<String, BTreeSet<String>>,
     pub(super) elsewhere: &'a BTreeSet<(Kind, String)>,
+}
+
+impl<'a> Shelf<'a> {
+    /// The script of a module. Errors: what is wrong with it.
+    pub(super) fn script(&self, module: &str) -> Result<&'a Arc<Script>, String> {
+        match self.scripts.get(module) {
+            Some(entry) => entry.built.as_ref().map_err(String::clone),
+            None => Err(format!("there is no module '{module}'")),
+        }
+    }
 }
 
 impl Known for Shelf<'_> {

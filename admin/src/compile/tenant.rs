@@ -3,7 +3,6 @@
 
 use super::Defaults;
 use super::endpoint::Addresses;
-use super::pipeline;
 use super::problems::Problems;
 use super::route::{self, RouteEntry};
 use super::script::{ModuleEntry, ScriptEntry, imported};
@@ -11,6 +10,7 @@ use super::service::{self, ServiceEntry};
 use super::shelf::{Shelf, listed};
 use super::slots::AllSlots;
 use crate::change::Kind;
+use crate::resource::Selection;
 use crate::schedule::Planned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,6 +31,8 @@ pub(super) struct Tenant {
     elsewhere: BTreeSet<(Kind, String)>,
     /// Something in it was written since it was built.
     dirty: bool,
+    /// A module was: what routes make of theirs may be another thing.
+    modules_moved: bool,
     /// Routes are to be put into a new tree whatever they are.
     regrow: bool,
     built: Option<Arc<Namespace>>,
@@ -48,6 +50,7 @@ impl Tenant {
             imports: BTreeMap::new(),
             elsewhere: BTreeSet::new(),
             dirty: true,
+            modules_moved: true,
             regrow: true,
             built: None,
         }
@@ -73,6 +76,7 @@ impl Tenant {
             self.remove(kind, name, slots);
             self.elsewhere.insert((kind, name.to_owned()));
             self.dirty = true;
+            self.modules_moved |= kind == Kind::Module;
         }
     }
 
@@ -116,6 +120,7 @@ impl Tenant {
                 if self.modules.get(name).is_some_and(|entry| entry.is(text)) {
                     return;
                 }
+                self.modules_moved = true;
                 let before = self.modules.remove(name);
                 self.modules.insert(name.into(), ModuleEntry::of(text, before));
             }
@@ -151,7 +156,10 @@ impl Tenant {
             Kind::Service => {
                 self.services.remove(name).map(|entry| slots.services.give_back(entry.slot)).is_some()
             }
-            Kind::Module => self.modules.remove(name).is_some(),
+            Kind::Module => {
+                self.modules_moved = true;
+                self.modules.remove(name).is_some()
+            }
             Kind::Route => {
                 let gone = self.routes.remove(name).map(|entry| slots.routes.give_back(entry.slot)).is_some();
                 self.regrow |= gone;
@@ -247,18 +255,27 @@ impl Tenant {
     }
 
     fn build_scripts(&mut self, defaults: &Defaults, slots: &mut AllSlots, problems: &mut Problems) {
+        if self.modules_moved {
+            self.imports.clear();
+        }
         let mut wanted = BTreeSet::new();
-        let mut imports = BTreeMap::new();
-        for list in self.routes.values().filter_map(RouteEntry::list) {
-            for one in list.iter().filter(|_| list.len() > 1) {
-                let module = one.module();
-                if !imports.contains_key(&module) {
-                    imports.insert(module.clone(), imported(&module, &mut self.modules));
+        for meaning in self.routes.values_mut().filter_map(|entry| entry.meaning.as_mut().ok()) {
+            let Ok(list) = &meaning.list else { continue };
+            if self.modules_moved || meaning.wants.is_none() {
+                for module in list.iter().filter(|_| list.len() > 1).map(Selection::module) {
+                    if !self.imports.contains_key(&module) {
+                        let imports = imported(&module, &mut self.modules);
+                        self.imports.insert(module, imports);
+                    }
+                }
+                meaning.wants = Some(listed(list, &self.modules, &self.imports));
+            }
+            for name in meaning.wants.iter().flatten() {
+                if !wanted.contains(name) {
+                    wanted.insert(name.clone());
                 }
             }
-            wanted.extend(listed(list, &self.modules, &imports));
         }
-        self.imports = imports;
         let alone = self.modules.iter().filter(|(_, module)| module.may_have_jobs());
         wanted.extend(alone.map(|(name, _)| name.clone()));
         for gone in self.scripts.extract_if(.., |entry, _| !wanted.contains(entry)) {
@@ -285,9 +302,14 @@ impl Tenant {
             elsewhere: &self.elsewhere,
         };
         for (name, entry) in &mut self.routes {
-            let why = match &entry.meaning {
+            let why = match &mut entry.meaning {
                 Err(why) => Err(why.clone()),
-                Ok(meaning) => parts(&self.name, meaning, &self.services, &shelf),
+                Ok(meaning) => {
+                    if self.modules_moved || meaning.pipeline.is_none() {
+                        meaning.arrange(&self.name, &shelf);
+                    }
+                    parts(meaning, &self.services, &shelf)
+                }
             };
             let (parts, why) = match why {
                 Ok(parts) => (parts, None),
@@ -296,6 +318,7 @@ impl Tenant {
             changed |= entry.build(&self.name, defaults.max_body_bytes, parts.0, parts.1);
             problems.note(Kind::Route, &self.name, name, why.as_ref());
         }
+        self.modules_moved = false;
         changed
     }
 
@@ -313,11 +336,10 @@ impl Tenant {
     }
 }
 
-type Parts<'a> = (Option<&'a Arc<Service>>, Option<Pipeline>);
+type Parts<'a> = (Option<&'a Arc<Service>>, Option<Arc<Pipeline>>);
 
 /// The service and the modules that a route names.
 fn parts<'a>(
-    namespace: &str,
     meaning: &route::Meaning,
     services: &'a BTreeMap<String, ServiceEntry>,
     shelf: &Shelf<'_>,
@@ -332,11 +354,9 @@ fn parts<'a>(
             Some(entry.built.as_ref().ok_or_else(|| format!("service '{name}' cannot be used"))?)
         }
     };
-    let list = meaning.list.as_ref().map_err(String::clone)?;
-    let stages = pipeline::plan(list, shelf)?;
-    let pipeline = pipeline::build(namespace, &stages, |module| match shelf.scripts.get(module) {
-        Some(entry) => entry.built.as_ref().map_err(String::clone),
-        None => Err(format!("there is no module '{module}'")),
-    })?;
+    let pipeline = match &meaning.pipeline {
+        None => None,
+        Some(pipeline) => pipeline.as_ref().map_err(String::clone)?.clone(),
+    };
     Ok((service, pipeline))
 }

@@ -303,3 +303,72 @@ fn large_bodies_stream_at_flat_memory() {
     assert!(after < before + (40 << 10), "from {before} to {after} KiB");
     assert!(bulk.connections() <= 2, "{}", bulk.connections());
 }
+
+/// A small generator, so that every run asks the same.
+struct Odd(u64);
+
+impl Odd {
+    fn next(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % below
+    }
+
+    /// Text of pieces that have broken messages before, or are plain.
+    fn text(&mut self) -> String {
+        const PIECES: [&str; 24] = [
+            "\r\n",
+            "\n",
+            "\r",
+            "\0",
+            "\t",
+            " ",
+            ":",
+            ",",
+            "/",
+            "?",
+            "#",
+            "%0d%0a",
+            "\\",
+            "@",
+            "é",
+            "\u{10348}",
+            "\u{2028}",
+            "a",
+            "b-c",
+            "GET / HTTP/1.1",
+            "Host: x",
+            "0",
+            "\r\n\r\n",
+            "\u{7f}",
+        ];
+        (0..self.next(5)).map(|_| PIECES[self.next(PIECES.len() as u64) as usize]).collect()
+    }
+}
+
+#[test]
+fn whatever_a_module_says_is_one_request_or_none() {
+    let stage = Stage::new();
+    stage.fetching("f", PRIVATE);
+    // It reads strictly: any damage fails the test when it is dropped.
+    let upstream = Upstream::answering(|_| ok("fine"));
+    let mut odd = Odd(7);
+    let (mut sent, mut refused) = (0, 0);
+    for n in 0..600 {
+        // One part is odd at a time, or most would be refused for another reason.
+        let which = n % 5;
+        let mut pick = |at: u64, plain: &str| if which == at { odd.text() } else { plain.to_owned() };
+        let (path, method) = (pick(0, "/x?y=z"), pick(1, "POST"));
+        let (name, value, body) = (pick(2, "X-Name"), pick(3, "value"), pick(4, "body"));
+        let init = json!({ "method": method, "headers": { name: value }, "body": body });
+        let told = stage.fetches("f", &format!("{}{path}", upstream.url()), init);
+        match told["body"].as_str() {
+            Some(body) => {
+                assert_eq!(body, "fine");
+                sent += 1;
+            }
+            None => refused += 1,
+        }
+    }
+    assert_eq!(upstream.take().len(), sent);
+    assert!(sent > 200 && refused > 100, "sent {sent}, refused {refused}");
+}

@@ -43,7 +43,8 @@ pub struct Limits {
     pub upstream_socket: SocketOptions,
     /// Contexts of one script on this shard: calls that may be under way at once.
     pub script_contexts: u32,
-    /// Lines for a module's log between two reports (four a second); what is more is dropped and counted.
+    /// Lines for a module's log between two reports (four a second); what is more is dropped and counted. What modules
+    /// write on the console and how they fail are counted apart.
     pub module_lines: u32,
     /// Bytes of such lines.
     pub module_line_bytes: usize,

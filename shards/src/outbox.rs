@@ -20,13 +20,20 @@ struct Spoken {
     dropped: u64,
 }
 
+/// A module's own words, and what is said of it: who writes much on the console shall still see the errors.
+#[derive(Default)]
+struct Voices {
+    console: Spoken,
+    rest: Spoken,
+}
+
 /// The shard's way to the admin.
 pub struct Outbox {
     /// The admin's mailbox.
     pub admin: QueueWriter<ToAdmin>,
     /// Index of this shard.
     pub shard: u16,
-    spoken: RefCell<HashMap<Arc<str>, Spoken>>,
+    spoken: RefCell<HashMap<Arc<str>, Voices>>,
     /// Lines and bytes of a module between two reports.
     room: (u32, usize),
 }
@@ -65,16 +72,17 @@ impl Outbox {
     pub fn module_event(
         &self,
         counters: &Counters,
-        module: &Arc<str>,
+        (module, kind): (&Arc<str>, EventKind),
         bytes: usize,
         make: impl FnOnce() -> Event,
     ) {
         {
             let mut spoken = self.spoken.borrow_mut();
             if !spoken.contains_key(module) {
-                spoken.insert(module.clone(), Spoken::default());
+                spoken.insert(module.clone(), Voices::default());
             }
-            let spoken = spoken.get_mut(module).expect("it was there or has just been made");
+            let voices = spoken.get_mut(module).expect("it was there or has just been made");
+            let spoken = if kind == EventKind::Console { &mut voices.console } else { &mut voices.rest };
             if spoken.lines >= self.room.0 || spoken.bytes >= self.room.1 {
                 spoken.dropped += 1;
                 counters.events_dropped.add(1);
@@ -88,10 +96,10 @@ impl Outbox {
 
     /// Between two reports: tells which modules said too much, and gives all of them room again.
     pub fn roll(&self, counters: &Counters) {
-        for (module, spoken) in self.spoken.borrow_mut().drain() {
-            if spoken.dropped > 0 {
-                let text =
-                    format!("{} lines of this module's log were dropped: too many at once", spoken.dropped);
+        for (module, Voices { console, rest }) in self.spoken.borrow_mut().drain() {
+            let dropped = console.dropped + rest.dropped;
+            if dropped > 0 {
+                let text = format!("{dropped} lines of this module's log were dropped: too many at once");
                 let event = Event::new(self.shard, EventLevel::Warn, "module_log_limit", text);
                 self.event(counters, Event { kind: EventKind::Limit, module: Some(module), ..event });
             }
@@ -138,7 +146,7 @@ impl Outbox {
         };
         match module {
             Some(module) => {
-                self.module_event(counters, module, detail.text.len() + detail.stack.len(), make);
+                self.module_event(counters, (module, kind), detail.text.len() + detail.stack.len(), make);
             }
             None => self.event(counters, make()),
         }
@@ -157,15 +165,17 @@ mod tests {
         let (outbox, counters) = (Outbox::new(writer, 3, &limits), Counters::default());
         let (noisy, long, quiet): (Arc<str>, Arc<str>, Arc<str>) =
             ("n/noisy".into(), "n/long".into(), "n/quiet".into());
-        let say = |module: &Arc<str>, bytes| {
-            outbox.module_event(&counters, module, bytes, || Event {
+        let tell = |module: &Arc<str>, kind, bytes| {
+            outbox.module_event(&counters, (module, kind), bytes, || Event {
                 module: Some(module.clone()),
                 ..Event::new(3, EventLevel::Info, "console", String::new())
             });
         };
+        let say = |module, bytes| tell(module, EventKind::Console, bytes);
         (0..1_000).for_each(|_| say(&noisy, 1));
         (0..1_000).for_each(|_| say(&long, 90));
         say(&quiet, 1);
+        tell(&noisy, EventKind::Error, 1);
         outbox.roll(&counters);
         let mut arrived: Vec<(String, &'static str, String)> = std::iter::from_fn(|| reader.take())
             .map(|message| match message {
@@ -178,7 +188,11 @@ mod tests {
         arrived.sort();
         let of =
             |module: &str, what: &str| arrived.iter().filter(|(m, w, _)| m == module && *w == what).count();
-        assert_eq!((of("n/noisy", "console"), of("n/long", "console"), of("n/quiet", "console")), (5, 2, 1));
+        assert_eq!(
+            (of("n/noisy", "console"), of("n/long", "console"), of("n/quiet", "console")),
+            (6, 2, 1),
+            "the error found room"
+        );
         assert_eq!((of("n/noisy", "module_log_limit"), of("n/quiet", "module_log_limit")), (1, 0));
         assert!(arrived.iter().any(|(_, _, text)| text.starts_with("995 lines")), "{arrived:?}");
         say(&noisy, 1);

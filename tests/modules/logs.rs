@@ -166,11 +166,11 @@ fn a_flood_is_cut_and_counted_and_others_keep_their_lines() {
     stage.alone("quiet", "export function requestHandler(ctx: any) { console.log('still here'); }");
     stage.alone(
         "noisy",
-        "export function requestHandler(ctx: any) { for (let i = 0; i < 20000; i++) console.log('flood', i); }",
+        "export function requestHandler(ctx: any) { for (let i = 0; i < 20000; i++) console.log('flood', i); throw new Error('after the flood'); }",
     );
     stage.get("/quiet");
     for _ in 0..3 {
-        assert_eq!(stage.get("/noisy").status(), 204);
+        assert_eq!(stage.get("/noisy").status(), 500);
     }
     let told = |entries: &[Value]| entries.iter().find(|entry| entry["what"] == "module_log_limit").cloned();
     until("it is told that lines were dropped", || told(&stage.log("noisy", "limit=1000")).is_some());
@@ -178,6 +178,8 @@ fn a_flood_is_cut_and_counted_and_others_keep_their_lines() {
     let line = told(&noisy).expect("found a moment ago");
     assert_eq!((&line["kind"], &line["level"]), (&json!("limit"), &json!("warn")));
     assert!(noisy.len() <= 50, "{}", noisy.len());
+    let errors = || stage.log("noisy", "limit=1000").iter().filter(|entry| entry["kind"] == "error").count();
+    until("the errors have outlived the flood", || errors() == 3);
     assert_eq!(stage.wait_log("quiet", 1)[0]["text"], "still here");
     assert!(stage.stats("noisy")["log"]["dropped"].as_u64().is_some_and(|dropped| dropped > 0));
     let lines = stage.node.log().lines().filter(|line| line.contains("flood")).count();

@@ -63,7 +63,7 @@ pub struct ShardTotals {
     pub upstream_idle: u64,
     /// Retries of upstream calls.
     pub upstream_retries: u64,
-    /// Events that found the mailbox full and were dropped.
+    /// Events that found the mailbox full, or came from a module that said too much at once, and were dropped.
     pub events_dropped: u64,
     /// Fetches of modules begun.
     pub fetches: u64,

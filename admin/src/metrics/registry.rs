@@ -204,9 +204,12 @@ impl Registry {
             ("tidegate_upstream_retries_total", "counter", "Retries of upstream calls.", |t| {
                 t.upstream_retries
             }),
-            ("tidegate_events_dropped_total", "counter", "Log lines that found the mailbox full.", |t| {
-                t.events_dropped
-            }),
+            (
+                "tidegate_events_dropped_total",
+                "counter",
+                "Log lines that found no room: the mailbox was full, or their module said too much at once.",
+                |t| t.events_dropped,
+            ),
             ("tidegate_fetches_total", "counter", "Fetches of modules begun.", |t| t.fetches),
             (
                 "tidegate_fetch_errors_total",

@@ -2,7 +2,7 @@
 //! from the ring when its client can take more, and is told how many entries were gone by then.
 
 use super::entry::{Entry, Level};
-use super::ring::{Ring, Wanted};
+use super::ring::{Place, Ring, Wanted};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -91,7 +91,6 @@ impl ModuleLogs {
             if rings.by_module.len() >= RINGS {
                 return;
             }
-            // A place that no earlier ring of this module can have reached: places grow no faster than numbers.
             rings.by_module.insert(module.clone(), Ring::new(rings.seq));
         }
         rings.seq += 1;
@@ -171,10 +170,10 @@ impl ModuleLogs {
         let place = match (ring, found.last(), wanted.since) {
             (Some(ring), Some(last), Some(_)) => ring.place_after(last.seq),
             (Some(ring), ..) => ring.end(),
-            (None, ..) => 0,
+            (None, ..) => Place::default(),
         };
         let batch = Batch { entries: found.into_iter().map(Entry::json).collect(), skipped: 0 };
-        let born = ring.map_or(0, Ring::born);
+        let born = ring.map_or(0, |ring| ring.born);
         rings.followers += 1;
         drop(rings);
         let follower =
@@ -192,7 +191,7 @@ impl Rings {
             let enough = largest.bytes() / 8;
             let mut freed = 0;
             while freed <= enough && largest.lines() > 0 {
-                freed += largest.drop_oldest();
+                freed += largest.drop_one();
             }
             self.bytes -= freed;
             if freed == 0 {
@@ -209,8 +208,7 @@ pub(crate) struct Follower {
     level: Level,
     /// Which ring it reads; 0 before there was one.
     born: u64,
-    /// Place of the next entry in it.
-    place: u64,
+    place: Place,
     changes: watch::Receiver<u64>,
 }
 
@@ -220,21 +218,15 @@ impl Follower {
         self.changes.borrow_and_update();
         let rings = self.logs.rings();
         let Some(ring) = rings.by_module.get(&*self.module) else { return Batch::default() };
-        if self.born != ring.born() {
+        if self.born != ring.born {
             // The module was deleted and is there again, or had nothing to say before.
-            (self.born, self.place) = (ring.born(), ring.begin());
+            (self.born, self.place) = (ring.born, ring.begin());
         }
-        let (skipped, entries) = ring.from(self.place, BATCH);
-        let mut batch = Batch { skipped, entries: Vec::new() };
-        self.place += skipped;
-        for entry in entries {
-            self.place += 1;
-            if entry.level >= self.level {
-                batch.entries.push(entry.json());
-            }
-        }
-        if self.place < ring.end() {
-            // There is more: the next wait must not wait.
+        let (found, skipped, is_more) = ring.read_on(&mut self.place, BATCH);
+        let wanted = found.into_iter().filter(|entry| entry.level >= self.level);
+        let batch = Batch { entries: wanted.map(Entry::json).collect(), skipped };
+        if is_more {
+            // The next wait must not wait.
             self.changes.mark_changed();
         }
         batch

@@ -97,6 +97,11 @@ impl Entry {
         })
     }
 
+    /// Whether the module wrote it itself.
+    pub(crate) fn is_console(&self) -> bool {
+        self.kind == "console"
+    }
+
     /// About the memory it takes.
     pub(crate) fn bytes(&self) -> usize {
         let optional = |text: &Option<Box<str>>| text.as_deref().map_or(0, str::len);

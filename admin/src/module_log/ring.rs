@@ -1,5 +1,5 @@
-//! The entries of one module, oldest first, bounded in lines and bytes. What falls out is counted. Every entry also has a
-//! place, counted without gaps over the ring's life, so that a reader who comes late knows how many it missed.
+//! The entries of one module, oldest first, bounded in lines and bytes. What falls out is counted, also for a reader who
+//! comes late. It never knows who reads.
 
 use super::entry::{Entry, Level};
 use std::collections::VecDeque;
@@ -19,18 +19,29 @@ pub(crate) struct Wanted {
 pub(super) struct Ring {
     entries: VecDeque<Entry>,
     bytes: usize,
-    /// Place of the first entry.
-    first: u64,
-    /// Place of the first entry that it ever had.
-    born: u64,
+    /// Entries that the module did not write itself.
+    serious: usize,
+    /// Entries that were ever added.
+    added: u64,
     /// Entries that fell out.
     dropped: u64,
+    /// Tells it from another ring of the same module.
+    pub(super) born: u64,
+}
+
+/// How far a reader has come.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Place {
+    /// The newest `seq` that it has seen.
+    seq: u64,
+    /// Entries that had been added by then.
+    added: u64,
 }
 
 impl Ring {
-    /// An empty ring whose first entry gets this place.
-    pub(super) fn new(first: u64) -> Self {
-        Self { entries: VecDeque::new(), bytes: 0, first, born: first, dropped: 0 }
+    /// An empty ring; `born` differs from that of every earlier ring.
+    pub(super) fn new(born: u64) -> Self {
+        Self { entries: VecDeque::new(), bytes: 0, serious: 0, added: 0, dropped: 0, born }
     }
 
     pub(super) fn lines(&self) -> usize {
@@ -45,41 +56,35 @@ impl Ring {
         self.dropped
     }
 
-    /// Tells it from another ring of the same module.
-    pub(super) fn born(&self) -> u64 {
-        self.born
-    }
-
-    /// Place of the entry that comes next.
-    pub(super) fn end(&self) -> u64 {
-        self.first + self.entries.len() as u64
-    }
-
-    /// Adds an entry; the oldest go until it fits. An entry that is larger than the bound stands alone.
+    /// Adds an entry; others go until it fits. An entry that is larger than the bound stands alone.
     pub(super) fn push(&mut self, entry: Entry, lines: usize, bytes: usize) {
         let more = entry.bytes();
         while self.lines() >= lines.max(1) || (self.bytes + more > bytes && self.lines() > 0) {
-            self.drop_oldest();
+            self.drop_one();
         }
         self.bytes += more;
+        self.added += 1;
+        self.serious += usize::from(!entry.is_console());
         self.entries.push_back(entry);
     }
 
-    /// Drops the oldest entry; the bytes that are free now.
-    pub(super) fn drop_oldest(&mut self) -> usize {
-        let Some(entry) = self.entries.pop_front() else { return 0 };
+    /// Drops the oldest entry, or the oldest console line where errors take little room: who writes much on the console
+    /// shall still find the errors. Answers the bytes that are free now.
+    pub(super) fn drop_one(&mut self) -> usize {
+        let is_little = self.serious * 4 <= self.lines();
+        let at = self.entries.iter().position(|entry| entry.is_console() || !is_little).unwrap_or(0);
+        let Some(entry) = self.entries.remove(at) else { return 0 };
         let bytes = entry.bytes();
         self.bytes -= bytes;
-        self.first += 1;
+        self.serious -= usize::from(!entry.is_console());
         self.dropped += 1;
         bytes
     }
 
     /// Forgets everything, as somebody wished: that is not counted as dropped.
     pub(super) fn clear(&mut self) {
-        (self.first, self.bytes) = (self.end(), 0);
         self.entries.clear();
-        self.dropped = 0;
+        (self.bytes, self.serious, self.dropped) = (0, 0, 0);
     }
 
     /// Entries that are wanted, in order.
@@ -94,21 +99,36 @@ impl Ring {
         last
     }
 
-    /// Place after which a reader goes on who has read all entries up to `seq`.
-    pub(super) fn place_after(&self, seq: u64) -> u64 {
-        self.first + self.entries.partition_point(|entry| entry.seq <= seq) as u64
+    fn after(&self, seq: u64) -> usize {
+        self.entries.partition_point(|entry| entry.seq <= seq)
     }
 
-    /// Place of the oldest entry.
-    pub(super) fn begin(&self) -> u64 {
-        self.first
+    /// Where a reader stands who has read up to `seq`.
+    pub(super) fn place_after(&self, seq: u64) -> Place {
+        Place { seq, added: self.added - (self.lines() - self.after(seq)) as u64 }
     }
 
-    /// Up to `most` entries from a place on, with how many before them are gone already.
-    pub(super) fn from(&self, place: u64, most: usize) -> (u64, impl Iterator<Item = &Entry>) {
-        let skipped = self.first.saturating_sub(place);
-        let at = place.saturating_sub(self.first).min(self.entries.len() as u64) as usize;
-        (skipped, self.entries.range(at..).take(most))
+    /// Where a reader stands who wants all that comes, and nothing that is there.
+    pub(super) fn end(&self) -> Place {
+        Place { seq: self.entries.back().map_or(0, |entry| entry.seq), added: self.added }
+    }
+
+    /// Where a reader stands who wants all that is there.
+    pub(super) fn begin(&self) -> Place {
+        Place { seq: 0, added: self.added - self.lines() as u64 }
+    }
+
+    /// Up to `most` entries from a place on; how many were gone before they could be read, where the reader stands then,
+    /// and whether there are more.
+    pub(super) fn read_on(&self, place: &mut Place, most: usize) -> (Vec<&Entry>, u64, bool) {
+        let at = self.after(place.seq);
+        let unread = self.lines() - at;
+        let skipped = (self.added - place.added).saturating_sub(unread as u64);
+        let found: Vec<&Entry> = self.entries.range(at..).take(most).collect();
+        place.seq = found.last().map_or(place.seq, |last| last.seq);
+        place.added = self.added - (unread - found.len()) as u64;
+        let is_more = found.len() < unread;
+        (found, skipped, is_more)
     }
 }
 
@@ -168,18 +188,45 @@ mod tests {
     }
 
     #[test]
+    fn errors_outlive_a_flood_but_do_not_take_all_the_room() {
+        let mut ring = Ring::new(0);
+        let error = |seq| Entry { kind: "error", ..entry(seq, Level::Error, "x") };
+        ring.push(error(1), 8, usize::MAX);
+        (2..100).for_each(|seq| ring.push(entry(seq, Level::Info, "x"), 8, usize::MAX));
+        ring.push(error(100), 8, usize::MAX);
+        (101..200).for_each(|seq| ring.push(entry(seq, Level::Info, "x"), 8, usize::MAX));
+        let all = Wanted { level: Level::Debug, since: None, limit: 100 };
+        assert_eq!(seqs(&ring.read(all)), [1, 100, 194, 195, 196, 197, 198, 199]);
+        (200..300).for_each(|seq| ring.push(error(seq), 8, usize::MAX));
+        assert_eq!(seqs(&ring.read(all)), [292, 293, 294, 295, 296, 297, 298, 299]);
+        assert_eq!(ring.dropped(), 291);
+    }
+
+    #[test]
     fn a_reader_who_is_late_learns_what_it_missed() {
         let mut ring = Ring::new(7);
-        assert_eq!((ring.place_after(0), ring.end()), (7, 7));
+        let mut reader = ring.end();
+        let numbers = |found: &[&Entry]| seqs(found);
         (1..=3).for_each(|seq| ring.push(entry(seq, Level::Info, "x"), 4, usize::MAX));
-        let place = ring.place_after(2);
-        let (skipped, rest) = ring.from(place, 10);
-        assert_eq!((skipped, rest.map(|entry| entry.seq).collect::<Vec<_>>()), (0, vec![3]));
+        let mut second = ring.place_after(2);
+        let (found, skipped, is_more) = ring.read_on(&mut second, 10);
+        assert_eq!((numbers(&found), skipped, is_more), (vec![3], 0, false));
+        let (found, skipped, is_more) = ring.read_on(&mut reader, 1);
+        assert_eq!((numbers(&found), skipped, is_more), (vec![1], 0, true));
         (4..=10).for_each(|seq| ring.push(entry(seq, Level::Info, "x"), 4, usize::MAX));
-        let (skipped, rest) = ring.from(place, 2);
-        assert_eq!((skipped, rest.map(|entry| entry.seq).collect::<Vec<_>>()), (4, vec![7, 8]));
+        let (found, skipped, is_more) = ring.read_on(&mut reader, 2);
+        assert_eq!((numbers(&found), skipped, is_more), (vec![7, 8], 5, true));
+        let (found, skipped, is_more) = ring.read_on(&mut reader, 10);
+        assert_eq!((numbers(&found), skipped, is_more), (vec![9, 10], 0, false));
+        let (found, skipped, _) = ring.read_on(&mut second, 10);
+        assert_eq!((numbers(&found), skipped), (vec![7, 8, 9, 10], 3));
+        let (found, skipped, _) = ring.read_on(&mut ring.begin(), 10);
+        assert_eq!((numbers(&found), skipped), (vec![7, 8, 9, 10], 0));
         ring.clear();
-        assert_eq!((ring.lines(), ring.bytes(), ring.dropped(), ring.end()), (0, 0, 0, 17));
+        assert_eq!((ring.lines(), ring.bytes(), ring.dropped()), (0, 0, 0));
+        ring.push(entry(11, Level::Info, "x"), 4, usize::MAX);
+        let (found, skipped, _) = ring.read_on(&mut reader, 10);
+        assert_eq!((numbers(&found), skipped), (vec![11], 0));
     }
 
     proptest! {

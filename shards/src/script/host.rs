@@ -148,7 +148,7 @@ impl ScriptHost {
         stack: &str,
     ) {
         let Lender { outbox, counters, running, .. } = &*self.lender;
-        outbox.module_event(counters, &self.key, text.len() + stack.len(), || {
+        outbox.module_event(counters, (&self.key, kind), text.len() + stack.len(), || {
             let running = running.0.borrow();
             let (route, request_id) =
                 running.as_ref().map(|(_, whom)| whom.whereabouts()).unwrap_or_default();

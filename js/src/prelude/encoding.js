@@ -1,6 +1,7 @@
 // Text and bytes: TextEncoder and TextDecoder (Encoding standard, sections 7 and 8), atob and btoa (Infra, 8).
 // The tables and the decoders are the host's.
 import { native, bytes, from, expose } from "tidegate:native";
+import { publish } from "tidegate:streams/promises";
 
 native.need("encoding");
 
@@ -37,7 +38,6 @@ export class TextEncoder {
     for (let i = 0; i < end; i++) if ((all[i] & 0xc0) !== 0x80) read += all[i] >= 0xf0 ? 2 : 1;
     return { read, written: end };
   }
-  get [Symbol.toStringTag]() { return "TextEncoder"; }
 }
 
 export class TextDecoder {
@@ -72,14 +72,9 @@ export class TextDecoder {
     if (stream) this.#running = decoder;
     return text;
   }
-  get [Symbol.toStringTag]() { return "TextDecoder"; }
 }
 
-for (const name of ["encoding", "encode", "encodeInto"]) {
-  Object.defineProperty(TextEncoder.prototype, name, { enumerable: true });
-}
-for (const name of ["encoding", "fatal", "ignoreBOM", "decode"]) {
-  Object.defineProperty(TextDecoder.prototype, name, { enumerable: true });
-}
+publish(TextEncoder, "TextEncoder", 0);
+publish(TextDecoder, "TextDecoder", 0);
 
 expose({ atob, btoa, TextEncoder, TextDecoder });

@@ -1,5 +1,5 @@
 // Parts of a request or a response that few calls ask for: the query, trailers, reason phrases, grouped fields.
-import { native, later } from "tidegate:native";
+import { admit, native, later } from "tidegate:native";
 
 const { part, setPart } = native;
 const QUERY = 2;
@@ -128,4 +128,5 @@ export function phrase(status) {
   return PHRASES[status] ?? "";
 }
 
+admit(Query, Trailer);
 later.parts = { grouped, phrase, query: (g) => new Query(g), trailer: (g) => new Trailer(g) };

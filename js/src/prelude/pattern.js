@@ -1,5 +1,6 @@
 // URLPattern (URL Pattern standard). The host takes patterns apart; the expressions are run here.
 import { native, expose } from "tidegate:native";
+import { publish } from "tidegate:streams/promises";
 
 native.need("url");
 
@@ -83,7 +84,7 @@ export class URLPattern {
   get search() { return this.#patterns.search; }
   get hash() { return this.#patterns.hash; }
   get hasRegExpGroups() { return this.#hasRegExpGroups; }
-  get [Symbol.toStringTag]() { return "URLPattern"; }
 }
 
+publish(URLPattern, "URLPattern", 0);
 expose({ URLPattern });

@@ -1,5 +1,6 @@
 // URL and URLSearchParams (URL standard, sections 6.1 and 6.2). The host parses; a URL is kept as its parts.
 import { native, later, expose } from "tidegate:native";
+import { publish } from "tidegate:streams/promises";
 
 native.need("url");
 
@@ -137,7 +138,6 @@ export class URLSearchParams {
   *keys() { for (let i = 0; i < this.#flat.length; i += 2) yield this.#flat[i]; }
   *values() { for (let i = 0; i < this.#flat.length; i += 2) yield this.#flat[i + 1]; }
   toString() { return encoded(this.#flat); }
-  get [Symbol.toStringTag]() { return "URLSearchParams"; }
   static {
     const proto = this.prototype;
     Object.defineProperty(proto, Symbol.iterator, { value: proto.entries, writable: true, configurable: true });
@@ -201,14 +201,10 @@ export class URL {
   set hash(value) { this.#set(HASH, value); }
   toString() { return this.#parts[HREF]; }
   toJSON() { return this.#parts[HREF]; }
-  get [Symbol.toStringTag]() { return "URL"; }
 }
 
-for (const Kind of [URL, URLSearchParams]) {
-  for (const name of Object.getOwnPropertyNames(Kind.prototype)) {
-    if (name !== "constructor") Object.defineProperty(Kind.prototype, name, { enumerable: true });
-  }
-}
+publish(URL, "URL", 1);
+publish(URLSearchParams, "URLSearchParams", 0);
 
 later.URL = URL;
 later.URLSearchParams = URLSearchParams;

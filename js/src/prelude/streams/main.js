@@ -1,5 +1,5 @@
 // The globals of the Streams standard, and the two strategies (section 7).
-import { expose } from "tidegate:native";
+import { admit, expose } from "tidegate:native";
 import { ReadableStream, ReadableStreamDefaultReader, ReadableStreamDefaultController, ReadableByteStreamController } from "tidegate:streams/readable";
 import { WritableStream, WritableStreamDefaultWriter, WritableStreamDefaultController } from "tidegate:streams/writable";
 import { TransformStream, TransformStreamDefaultController } from "tidegate:streams/transform";
@@ -37,6 +37,7 @@ class ByteLengthQueuingStrategy {
   }
 }
 
+admit(countSize, byteSize);
 publish(CountQueuingStrategy, "CountQueuingStrategy", 1);
 publish(ByteLengthQueuingStrategy, "ByteLengthQueuingStrategy", 1);
 

@@ -119,11 +119,17 @@ export class Queue {
   }
 }
 
-// Methods of the platform's classes are enumerable (Web IDL, section 3.7).
+// Methods of the platform's classes are enumerable (Web IDL, section 3.7). Their objects, and the prototypes of the
+// iterators that some give, are shared by all requests.
 export function publish(Kind, name, length = Kind.length) {
   const proto = Kind.prototype;
   for (const key of Object.getOwnPropertyNames(proto)) {
-    if (key !== "constructor") Object.defineProperty(proto, key, { enumerable: true });
+    if (key === "constructor") continue;
+    Object.defineProperty(proto, key, { enumerable: true });
+    const { value } = Object.getOwnPropertyDescriptor(proto, key);
+    if (typeof value !== "function") continue;
+    Object.freeze(value);
+    if (value.prototype !== undefined) Object.freeze(value.prototype);
   }
   Object.defineProperty(proto, Symbol.toStringTag, { value: name, configurable: true });
   Object.defineProperty(Kind, "length", { value: length, configurable: true });

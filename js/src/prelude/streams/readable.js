@@ -1,6 +1,6 @@
 // ReadableStream with its default reader and controller (Streams standard, section 4). A stream of bytes is read
 // as any other here: its own kind of reader, which fills buffers of the user's, does not exist.
-import { from, later } from "tidegate:native";
+import { admit, from, later } from "tidegate:native";
 import {
   apply, upon, resolved, rejected, silence, deferred, settled, invoke, members, strategy, sizeOf, Queue, publish,
 } from "tidegate:streams/promises";
@@ -404,6 +404,7 @@ class StreamIterator {
 delete StreamIterator.prototype.constructor;
 Object.setPrototypeOf(StreamIterator.prototype, asyncIterator);
 for (const name of ["next", "return"]) Object.defineProperty(StreamIterator.prototype, name, { enumerable: true });
+admit(StreamIterator.prototype);
 
 function iterate(reader, preventCancel) {
   return new StreamIterator(readerState(reader), preventCancel);

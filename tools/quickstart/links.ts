@@ -1,9 +1,10 @@
 // A link shortener over the collection `links`: POST /s with {"url": "https://…"} makes a short link, GET /s/{id}
 // follows it. The gateway answers alone; there is no upstream behind this route.
+import type { Context } from "tidegate";
 import { sha256 } from "tidegate/crypto";
 import { addDocument, getDocument } from "tidegate/state";
 
-export async function requestHandler(ctx: any): Promise<void> {
+export async function requestHandler(ctx: Context): Promise<void> {
   const request = ctx.request();
   const response = ctx.response();
   if (request.method === "POST") {

@@ -1,13 +1,15 @@
 // run(module, request, …): one request through all functions of a module in the gateway's order. Each function has the
 // budget of a call, and what the gateway refuses is refused here.
 import { native, promised } from "tidegate:native";
-import { bind, invoke, invokeErrorHandler, pumping } from "tidegate:context";
+import { bind, invoke, invokeErrorHandler, respond, pumping } from "tidegate:context";
 import { request, isBuilt, responseFrom, SentRequest, ReceivedResponse } from "tidegate:kit/messages";
 
 native.need("kit");
 const { kit } = native;
 const NAMES = ["fetchUpstream", "requestModifier", "responseModifier", "requestHandler", "errorHandler"];
 const [FETCH_UPSTREAM, REQUEST_MODIFIER, RESPONSE_MODIFIER, REQUEST_HANDLER, ERROR_HANDLER] = [0, 1, 2, 3, 4];
+// Those that may answer with a Response.
+const ANSWERING = [REQUEST_MODIFIER, REQUEST_HANDLER, ERROR_HANDLER];
 const [REQUEST, UPSTREAM, RESPONSE] = [0, 1, 2];
 
 // A run has the context's one exchange: the next one waits for it.
@@ -62,7 +64,9 @@ class Run {
     this.outcome.steps.push(step);
     const began = kit.cpuMicroseconds();
     try {
-      return await (index === ERROR_HANDLER ? invokeErrorHandler(this.#generation, ...more) : invoke(index, this.#generation));
+      const value = await (index === ERROR_HANDLER ? invokeErrorHandler(this.#generation, ...more) : invoke(index, this.#generation));
+      if (typeof value === "object" && value !== null && ANSWERING.includes(index)) respond(this.#generation, value);
+      return value;
     } catch (error) {
       step.error = error;
       throw error;

@@ -3,6 +3,7 @@
 import { native, promised } from "tidegate:native";
 import { bind } from "tidegate:context";
 import { failure } from "tidegate:kit/expect";
+import { brief } from "tidegate:kit/show";
 import { forgetMocks } from "tidegate:kit/mock";
 import { serveFetches } from "tidegate:kit/surroundings";
 
@@ -49,8 +50,8 @@ function each(rows) {
   return (name, body, options) => {
     for (const row of rows) {
       const values = Array.isArray(row) ? row : [row];
-      const shown = name.replace(/%(\d)/g, (whole, n) => (n in values ? String(values[n]) : whole));
-      add(RUN, values.length > 0 && shown === name ? `${name} (${values.map(String).join(", ")})` : shown, () => body(...values), options);
+      const shown = name.replace(/%(\d)/g, (whole, n) => (n in values ? brief(values[n]) : whole));
+      add(RUN, values.length > 0 && shown === name ? `${name} (${values.map(brief).join(", ")})` : shown, () => body(...values), options);
     }
   };
 }

@@ -136,7 +136,7 @@ fn one_request_shows_what_each_function_did() {
     fs::write(shop.join("no.json"), r#"{ "path": "/", "headers": { "A": "b" } }"#).expect("written");
     fs::write(
         shop.join("src/broken.ts"),
-        "export async function requestHandler(): Promise<Response> {\n  console.warn('trying');\n  return fetch('http://a.example/');\n}",
+        "export async function requestHandler(): Promise<Response> {\n  console.warn('trying');\n  return await fetch('http://a.example/');\n}",
     )
     .expect("written");
     let failed = ends(1, &shop, &["module", "run", "src/broken.ts", "--request", "no.json"]);

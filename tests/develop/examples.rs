@@ -45,7 +45,6 @@ impl Stage {
             ("signing-key", "k"),
             ("webhook-key", "w"),
         ] {
-            let data = base64::engine::general_purpose::STANDARD.encode(data);
             node.put("/api/v1/secret", json!({ "name": name, "data": data }));
         }
         for name in ["links", "deliveries"] {

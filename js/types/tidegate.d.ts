@@ -660,6 +660,16 @@ interface Console {
   error(...values: unknown[]): void;
   trace(...values: unknown[]): void;
   assert(condition?: unknown, ...values: unknown[]): void;
+  dir(value: unknown): void;
+  table(data: unknown, columns?: string[]): void;
+  group(...values: unknown[]): void;
+  groupCollapsed(...values: unknown[]): void;
+  groupEnd(): void;
+  count(label?: string): void;
+  countReset(label?: string): void;
+  time(label?: string): void;
+  timeLog(label?: string, ...values: unknown[]): void;
+  timeEnd(label?: string): void;
 }
 
 declare const performance: Performance;

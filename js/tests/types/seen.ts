@@ -19,7 +19,8 @@ function kind(holder: object, key: string): string {
 }
 
 function members(holder: object, without: string[] = []): Members {
-  const all: Members = {};
+  // Names like __defineGetter__ may be among them.
+  const all: Members = Object.create(null);
   for (const key of Reflect.ownKeys(holder)) {
     const name = typeof key === "symbol" ? `[${key.description}]` : key;
     if (name === "constructor" || name === "[Symbol.toStringTag]" || without.includes(name)) continue;

@@ -172,7 +172,10 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
         sleep(DRAIN_INTERVAL).await;
     }
     local.upstreams.pool.close_idle(&local.lender.counters);
-    local.lender.cache.end();
+    local.lender.cache.finish();
+    while !local.lender.cache.is_over() {
+        sleep(DRAIN_INTERVAL).await;
+    }
     send_report(&local);
     local.records.flush();
     install::tell(&local, || ToAdmin::Drained { shard }).await;

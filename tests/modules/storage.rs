@@ -253,3 +253,28 @@ fn what_the_cluster_counts_survives_a_restart() {
     let changes = stage.node.admin("GET", "/api/v1/changelog", &Value::Null);
     assert!(!changes.text().contains("lock"), "the changelog is of the configuration: {changes:?}");
 }
+
+#[test]
+fn a_request_in_flight_counts_on_while_the_gateway_ends() {
+    let stage = stage(&[]);
+    stage.alone(
+        "slow",
+        "import { increment } from 'tidegate/storage';
+         import { asyncSleep } from 'tidegate';
+         export async function requestHandler(ctx) {
+            console.log('it has begun');
+            await asyncSleep('300ms');
+            let sum = 0;
+            for (let n = 0; n < 16; n++) sum += await increment(`k${n}`);
+            ctx.response().send(String(sum));
+         }",
+    );
+    // The other shard has nothing to do and would be gone long before.
+    let [mut on, _] = both(&stage.node);
+    on.send(request("GET", "/slow", &[], b""));
+    stage.node.wait_log(&["it has begun"]);
+    stage.node.signal(libc::SIGTERM);
+    assert_eq!(on.response().text(), "16");
+    let Stage { mut node, .. } = stage;
+    assert!(node.wait_exit().success());
+}

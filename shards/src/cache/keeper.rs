@@ -81,6 +81,8 @@ pub(super) struct Keeper {
     asked: Vec<usize>,
     /// By peer: namespaces whose replica there misses something.
     pub(super) behind: Vec<Vec<Arc<str>>>,
+    /// By shard: whether its last request was answered.
+    done: Vec<bool>,
     pub(super) counts: CacheCounts,
 }
 
@@ -110,8 +112,22 @@ impl Keeper {
             seen: vec![0; count],
             asked: vec![0; count],
             behind: vec![Vec::new(); count],
+            done: vec![false; count],
             counts: CacheCounts::default(),
         }
+    }
+
+    /// This shard asks nothing more; the others are told.
+    pub(super) fn finish(&mut self, mail: &mut Mail) {
+        self.done[usize::from(self.me)] = true;
+        for peer in (0..self.shards).filter(|peer| *peer != self.me) {
+            mail.send_surely(peer, Words::Done);
+        }
+    }
+
+    /// No shard asks anything any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.done.iter().all(|done| *done)
     }
 
     /// A value as this shard knows it.
@@ -239,10 +255,7 @@ impl Keeper {
                 }
             }
             Words::Read(_) => {}
-            Words::Ending => {
-                mail.has_ended(from);
-                self.behind[usize::from(from)].clear();
-            }
+            Words::Done => self.done[usize::from(from)] = true,
         }
         None
     }

@@ -34,7 +34,6 @@ struct Peer {
     unread_bytes: usize,
     /// Read from it and not yet told.
     untold_bytes: usize,
-    has_ended: bool,
 }
 
 /// The ways to all peers, by index; none to itself.
@@ -53,12 +52,11 @@ impl Mail {
             waiting_bytes: 0,
             unread_bytes: 0,
             untold_bytes: 0,
-            has_ended: false,
         };
         Self { me, bounds, peers: writers.into_iter().map(|writer| writer.map(peer)).collect() }
     }
 
-    /// Sends, now or as soon as there is room. `false`: there is no room to wait in either, or nobody to read it.
+    /// Sends, now or as soon as there is room. `false`: there is no room to wait in either.
     pub(super) fn send(&mut self, to: u16, words: Words) -> bool {
         self.post(to, words, false)
     }
@@ -71,9 +69,6 @@ impl Mail {
     fn post(&mut self, to: u16, words: Words, is_bounded_elsewhere: bool) -> bool {
         let (me, bounds) = (self.me, self.bounds);
         let Some(peer) = self.peer(to) else { return false };
-        if peer.has_ended {
-            return false;
-        }
         let bytes = words.bytes();
         let words = match peer.waiting.is_empty() {
             true => match peer.hand_over(me, bounds.unread_bytes, words, bytes) {
@@ -124,24 +119,10 @@ impl Mail {
         self.flush();
     }
 
-    /// A peer reads nothing more.
-    pub(super) fn has_ended(&mut self, peer: u16) {
-        if let Some(peer) = self.peer(peer) {
-            peer.has_ended = true;
-            (peer.waiting_bytes, peer.untold_bytes) = (0, 0);
-            peer.waiting = VecDeque::new();
-        }
-    }
-
     /// Whether the backlog of a peer is short enough to begin anew with it.
     pub(super) fn has_room(&self, to: u16) -> bool {
         let Some(Some(peer)) = self.peers.get(usize::from(to)) else { return false };
         peer.waiting.len() <= self.bounds.waiting / 2 && peer.waiting_bytes <= self.bounds.waiting_bytes / 2
-    }
-
-    /// Whether somebody reads what is sent there.
-    pub(super) fn is_read(&self, to: u16) -> bool {
-        matches!(self.peers.get(usize::from(to)), Some(Some(peer)) if !peer.has_ended)
     }
 
     /// Whether nothing waits.

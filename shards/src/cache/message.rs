@@ -152,8 +152,8 @@ pub enum Words {
     },
     /// So many bytes of yours were read: as much may follow.
     Read(usize),
-    /// The shard ends; it answers nothing more.
-    Ending,
+    /// The shard's last request was answered: it asks nothing more, and answers until nobody does.
+    Done,
 }
 
 impl Words {
@@ -175,7 +175,7 @@ impl Words {
                 }
                 Self::Answer { outcome: Ok(value), .. } => carried(value),
                 Self::Answer { outcome: Err(why), .. } => why.len(),
-                Self::Forget { .. } | Self::Read(_) | Self::Ending => 0,
+                Self::Forget { .. } | Self::Read(_) | Self::Done => 0,
             }
     }
 }

@@ -19,7 +19,6 @@ use crate::limits::Limits;
 use crate::tickets::Tickets;
 use keeper::{Bounds, Keeper, Outcome, Place, expiry};
 use mail::{Mail, MailBounds};
-use message::Words;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -130,11 +129,18 @@ impl Cache {
         self.parts.borrow_mut().0.take_counts()
     }
 
-    /// Tells the others that this shard answers nothing more.
-    pub fn end(&self) {
-        let (keeper, mail) = &mut *self.parts.borrow_mut();
-        mail.flush();
-        (0..keeper.shards).for_each(|peer| mail.send_surely(peer, Words::Ending));
+    /// Tells the others that this shard's last request was answered.
+    pub fn finish(self: &Rc<Self>) {
+        {
+            let (keeper, mail) = &mut *self.parts.borrow_mut();
+            keeper.finish(mail);
+        }
+        self.retry();
+    }
+
+    /// Whether no shard has a request any more: until then the others may ask for this one's keys.
+    pub fn is_over(&self) -> bool {
+        self.parts.borrow().0.is_over()
     }
 
     /// Sends what waits as soon as there is room.

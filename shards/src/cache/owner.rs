@@ -81,9 +81,6 @@ impl Keeper {
     }
 
     fn tell(&mut self, peer: u16, writer: Option<(u16, u64)>, write: &Arc<Write>, mail: &mut Mail) {
-        if !mail.is_read(peer) {
-            return;
-        }
         let behind = &mut self.behind[usize::from(peer)];
         let knows_all = !behind.contains(&write.namespace);
         if knows_all && mail.send(peer, Words::Ordered { writer, write: write.clone() }) {

@@ -3,7 +3,7 @@
 
 use super::keeper::{Bounds, Keeper, Outcome, Place, expiry, owner_of};
 use super::mail::{Mail, MailBounds};
-use super::message::{ToPeer, Words};
+use super::message::ToPeer;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -435,15 +435,18 @@ fn namespaces_that_are_gone_take_their_values_along() {
 }
 
 #[test]
-fn a_shard_that_has_ended_is_not_waited_for() {
+fn a_shard_answers_until_the_last_one_has_finished() {
     let mut world = World::new(2, 64, MailBounds::default(), ROOMY);
-    let key = |owner| {
-        (0..).map(|n| format!("c{n}")).find(|key| owner_of(NAMESPACE, key, 2) == owner).expect("a key")
+    let key = (0..).map(|n| format!("c{n}")).find(|key| owner_of(NAMESPACE, key, 2) == 1).expect("a key");
+    let finish = |world: &mut World, on: usize| {
+        let Shard { keeper, mail, .. } = &mut world.shards[on];
+        keeper.finish(mail);
+        world.settle();
+        world.shards.iter().map(|shard| shard.keeper.is_over()).collect::<Vec<_>>()
     };
-    let Shard { keeper, mail, .. } = &mut world.shards[0];
-    keeper.receive(ToPeer { from: 1, words: Words::Ending }, 0, mail);
-    assert!(world.set(0, &key(1), Some("1"), None).is_err());
-    world.set(0, &key(0), Some("1"), None).expect("own keys go on");
-    world.update(0, &key(1), CacheUpdate::Increment { by: 1, ttl_ms: None });
-    assert!(world.open.is_empty() && world.flush(0));
+    assert_eq!(finish(&mut world, 1), [false, false]);
+    world.update(0, &key, CacheUpdate::Increment { by: 1, ttl_ms: None });
+    world.settle();
+    assert_eq!(world.sums[&key].last(), Some(&1));
+    assert_eq!(finish(&mut world, 0), [true, true]);
 }

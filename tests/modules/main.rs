@@ -13,6 +13,7 @@ mod faults;
 mod fetch;
 mod fetch_secure;
 mod functions;
+mod garbage;
 mod limits;
 mod logs;
 mod scheduled;

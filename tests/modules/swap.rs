@@ -71,3 +71,86 @@ fn responses_are_of_one_version_each() {
         assert!(seen > 5, "the clients saw versions go by: {seen}");
     });
 }
+
+/// How often a module is replaced; `TIDEGATE_SWAPS` for more, by hand with a release build.
+fn swaps() -> u32 {
+    std::env::var("TIDEGATE_SWAPS").ok().and_then(|text| text.parse().ok()).unwrap_or(150)
+}
+
+fn resident_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("a line of memory");
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
+}
+
+/// Under load: no request fails, memory stays where it is, and the first call of a version is about as fast as others.
+#[test]
+fn swaps_cost_neither_memory_nor_a_request() {
+    let stage = Stage::with(&[("--shards", "1")]);
+    let write = |n: u32| {
+        // As large as real modules are.
+        let filler: String =
+            (0..200).map(|i| format!("function unused{i}(a: number) {{ return a + {i} }}\n")).collect();
+        let source =
+            format!("{filler} export const requestHandler = (ctx: any) => ctx.response().send('v{n}')");
+        stage.node.module("swapped", &source);
+    };
+    write(0);
+    stage.alone("steady", "export const requestHandler = (ctx: any) => ctx.response().send('steady')");
+    stage.route("swapped", &["swapped"], None);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let load: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut client = client(stage.node.proxy);
+                    let mut served = 0;
+                    while !over.load(Ordering::Relaxed) {
+                        assert_eq!(client.get("/steady").text(), "steady");
+                        let answer = client.get("/swapped");
+                        assert!(answer.status() == 200 && answer.text().starts_with('v'), "{answer:?}");
+                        served += 2;
+                    }
+                    served
+                })
+            })
+            .collect();
+        let mut own = client(stage.node.proxy);
+        let mut time = |path: &str| {
+            let begun = std::time::Instant::now();
+            let answer = own.get(path);
+            (begun.elapsed(), answer.text())
+        };
+        let (mut first, mut later, mut warm) = (Vec::new(), Vec::new(), 0);
+        for n in 1..=swaps() {
+            write(n);
+            let (took, text) = time("/swapped");
+            assert_eq!(text, format!("v{n}"));
+            first.push(took);
+            later.push(time("/swapped").0);
+            if n == swaps() / 3 {
+                warm = resident_kib(stage.node.pid());
+            }
+        }
+        let after = resident_kib(stage.node.pid());
+        over.store(true, Ordering::Relaxed);
+        let served: u32 = load.into_iter().map(|thread| thread.join().expect("no request fails")).sum();
+        first.sort();
+        later.sort();
+        let at = |times: &[std::time::Duration], part: usize| times[times.len() * part / 100];
+        println!(
+            "{} swaps, {served} requests: first calls p50 {:?} p99 {:?}, later ones p50 {:?} p99 {:?}; RSS {warm} -> {after} KiB",
+            swaps(),
+            at(&first, 50),
+            at(&first, 99),
+            at(&later, 50),
+            at(&later, 99)
+        );
+        assert!(served > swaps(), "there was load: {served}");
+        assert!(after < warm + (12 << 10), "memory grew from {warm} to {after} KiB");
+        assert!(
+            at(&first, 50) < at(&later, 50) + std::time::Duration::from_millis(50),
+            "the first call of a version waits"
+        );
+    });
+}

@@ -123,6 +123,12 @@ pub trait Exchange {
     /// True once the response of a handler was ended (`headersSent`).
     fn response_ended(&self) -> bool;
 
+    /// Milliseconds that are left until whoever waits for this exchange gives up, if there is such a time: what the
+    /// module asks of others must not take longer.
+    fn remaining_ms(&self) -> Option<u64> {
+        None
+    }
+
     /// Several modules serve this exchange, each in a context of its own: `ctx.set` and `ctx.get` go through
     /// [`Exchange::share`] and [`Exchange::shared`].
     fn is_chained(&self) -> bool {

@@ -372,3 +372,31 @@ fn whatever_a_module_says_is_one_request_or_none() {
     assert_eq!(upstream.take().len(), sent);
     assert!(sent > 200 && refused > 100, "sent {sent}, refused {refused}");
 }
+
+/// What a module asks of others before its request goes upstream takes no longer than the request may.
+#[test]
+fn a_fetch_inherits_the_time_of_its_request() {
+    let stage = Stage::new();
+    let silent = never_answers();
+    let upstream = stage.upstream.url();
+    stage.node.put(
+        "/api/v1/service",
+        json!({ "name": "brief", "urls": [upstream], "requestTimeout": "300ms", "retries": 0 }),
+    );
+    let source = format!(
+        "export async function requestModifier(ctx: any) {{
+            let told = '';
+            for (let i = 0; i < 2; i++) await fetch('{}').catch((e: any) => told += e.cause?.message ?? e.message);
+            return new Response(told);
+        }}",
+        silent.url()
+    );
+    let mut module = module("asks", &source);
+    module["permissions"] = json!(PRIVATE);
+    stage.node.put("/api/v1/module", module);
+    stage.route("asks", &["asks"], Some("brief"));
+    let begun = std::time::Instant::now();
+    let told = stage.get("/asks").text();
+    assert!(told.contains("requestTimeout"), "the second call has no time left: {told}");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}: {told}", begun.elapsed());
+}

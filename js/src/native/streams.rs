@@ -54,12 +54,25 @@ fn fetch<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquic
             url,
             fields,
             body,
-            timeout_ms: (timeout_ms >= 0.0).then_some(timeout_ms as u64),
+            timeout_ms: inherited(&b, &ctx, (timeout_ms >= 0.0).then_some(timeout_ms as u64))?,
             allow_private: b.grants.private(),
         };
         start(&b, &ctx, Kind::Fetch, || Work::Fetch(b.host.fetch(request)))
     };
     table.set("fetch", JsFunction::new(ctx.clone(), fetch)?)
+}
+
+/// The time a `fetch` may take: its own bound, or what is left of the request's.
+fn inherited(b: &Bridge, ctx: &Ctx<'_>, own: Option<u64>) -> rquickjs::Result<Option<u64>> {
+    let left = b.exchange(b.generation()).and_then(|exchange| exchange.remaining_ms());
+    match (own, left) {
+        (_, Some(0)) => Err(Exception::throw_message(
+            ctx,
+            "fetch: the time of this request is used up (the service's requestTimeout)",
+        )),
+        (Some(own), Some(left)) => Ok(Some(own.min(left))),
+        (own, left) => Ok(own.or(left)),
+    }
 }
 
 fn streams<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {

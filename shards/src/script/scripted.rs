@@ -13,6 +13,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use tidegate_codec::{BodyFraming, FieldKind, Fields, RequestHead, ResponseHead, Version};
 use tidegate_js::{Chunks, Described, Exchange, Pending, Refused, RequestPart, Side};
+use tidegate_reactor::clock;
 use tidegate_snapshot::{Namespace, Route};
 
 /// What the exchange lends.
@@ -43,6 +44,8 @@ pub struct Lent {
     pub namespace: Arc<Namespace>,
     /// The exchange's id: shard and serial number.
     pub id: (u16, u64),
+    /// When its service's time is used up, on the coarse clock.
+    deadline_ms: Option<u64>,
 }
 
 /// The id of an exchange as modules and logs show it.
@@ -175,6 +178,10 @@ impl Lent {
             route: route.clone(),
             namespace: namespace.clone(),
             id,
+            deadline_ms: route
+                .service
+                .as_ref()
+                .map(|service| clock::coarse_ms() + service.request_timeout.as_millis() as u64),
         }
     }
 
@@ -443,6 +450,11 @@ impl Exchange for Scripted {
             Side::Upstream => self.upstream_body.write(Written::Pieces(body)),
         }
         Ok(())
+    }
+
+    fn remaining_ms(&self) -> Option<u64> {
+        let deadline = self.read()?.deadline_ms?;
+        Some(deadline.saturating_sub(clock::coarse_ms()))
     }
 
     fn is_chained(&self) -> bool {

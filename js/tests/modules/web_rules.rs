@@ -2,9 +2,9 @@
 //! Blob and FormData; and that nobody gets at more than those classes.
 
 use proptest::prelude::*;
-use tidegate_js::{Answer, Function};
+use tidegate_js::{Answer, Cause, Function, Grants, Limits, Runtime};
 
-use crate::harness::{Bench, TestExchange, eval};
+use crate::harness::{Bench, Shared, TestExchange, eval, ts};
 
 fn check(cases: &[(&str, &str)]) {
     for (statements, expected) in cases {
@@ -194,5 +194,54 @@ proptest! {
         exchange.fields.borrow_mut()[0].last_mut().unwrap().1 = format!("{shape}|{text}");
         prop_assert_eq!(bench.call(&exchange, Function::RequestHandler), Ok(Answer::Text("alive".into())));
         prop_assert_eq!(bench.runtime.stats().contexts_made, 1);
+    }
+}
+
+/// A global that is first touched where nothing is left to evaluate it with fails there, and not for ever.
+#[test]
+fn a_global_that_could_not_be_set_up_is_there_for_the_next_request() {
+    for (name, limits) in [
+        ("URL", Limits::default()),
+        ("fetch", Limits::default()),
+        ("ReadableStream", Limits { stack_bytes: 96 << 10, ..Limits::default() }),
+    ] {
+        let source = format!(
+            "let first = true; let seen = '';
+             export function requestHandler() {{
+                 const deep = (n: number) => {{ try {{ deep(n + 1) }} catch (e) {{ try {{ {name} }} catch (e) {{ seen = e.message }} throw e }} }};
+                 try {{ deep(0) }} catch {{}}
+                 return 'survived';
+             }}
+             export function fetchUpstream() {{ return typeof {name} }}"
+        );
+        let bench = Bench::of(&[ts("m", &source)], limits);
+        for _ in 0..3 {
+            let exchange = std::rc::Rc::new(TestExchange::default());
+            let _ = bench.call(&exchange, Function::RequestHandler);
+            assert_eq!(
+                bench.call(&exchange, Function::FetchUpstream),
+                Ok(Answer::Text("function".into())),
+                "{name}"
+            );
+        }
+    }
+    // The heap is full while it is set up.
+    let source = "export function requestHandler() { const kept = []; for (;;) { kept.push(new Array(64).fill(1)); if (kept.length > 6000) fetch } }
+                  export function fetchUpstream() { return typeof fetch }";
+    for memory_bytes in (6_900_000..8_200_000).step_by(45_000) {
+        let Ok(runtime) = Runtime::new(
+            &[ts("m", source).code()],
+            Limits { memory_bytes, cpu_ms: 1_000, ..Limits::default() },
+            Grants::all(),
+            std::rc::Rc::new(Shared::default()),
+        ) else {
+            continue;
+        };
+        let bench = Bench { host: Shared::default(), runtime };
+        let exchange = std::rc::Rc::new(TestExchange::default());
+        let failure = bench.call(&exchange, Function::RequestHandler).expect_err("it takes all there is");
+        assert!(matches!(failure.cause, Cause::Memory | Cause::CpuTime), "{memory_bytes}: {failure}");
+        let then = bench.call(&exchange, Function::FetchUpstream);
+        assert_eq!(then, Ok(Answer::Text("function".into())), "{memory_bytes}");
     }
 }

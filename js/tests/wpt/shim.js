@@ -89,7 +89,26 @@ async function finish(test, ended) {
   results.push([test.name.toWellFormed(), why.toWellFormed()]);
 }
 
+// Reads a Blob for the suite's own checks of it.
+class FileReader extends EventTarget {
+  async #read(result) {
+    this.result = await result;
+    this.readyState = 2;
+    for (const type of ["load", "loadend"]) {
+      this[`on${type}`]?.(new Event(type));
+      this.dispatchEvent(new Event(type));
+    }
+  }
+  readAsText(blob) {
+    this.#read(blob.text());
+  }
+  readAsArrayBuffer(blob) {
+    this.#read(blob.arrayBuffer());
+  }
+}
+
 const globals = {
+  FileReader,
   self: globalThis,
   location: { search: "", href: "http://suite.test/", origin: "http://suite.test", pathname: "/" },
   GLOBAL: { isWindow: () => false, isWorker: () => false, isShadowRealm: () => false },

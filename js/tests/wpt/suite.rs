@@ -15,7 +15,7 @@ pub(crate) const SKIP: &str = "TIDEGATE_SKIP_WPT";
 /// The suite's root; the reason, if it is not there and cannot be had.
 pub(crate) fn root() -> Result<PathBuf, String> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let root = target.join("wpt-node-20.19.2-with-crypto");
+    let root = target.join("wpt-node-20.19.2-with-files");
     if root.is_dir() {
         return Ok(root);
     }
@@ -62,7 +62,7 @@ fn unpack(archive: &Path, into: &Path) -> Result<(), String> {
         .args(["*/test/fixtures/wpt/url", "*/test/fixtures/wpt/encoding", "*/test/fixtures/wpt/streams"])
         .args(["*/test/fixtures/wpt/dom", "*/test/fixtures/wpt/html", "*/test/fixtures/wpt/common"])
         .args(["*/test/fixtures/wpt/webidl", "*/test/fixtures/wpt/hr-time", "*/test/fixtures/wpt/fetch"])
-        .args(["*/test/fixtures/wpt/WebCryptoAPI"])
+        .args(["*/test/fixtures/wpt/WebCryptoAPI", "*/test/fixtures/wpt/FileAPI"])
         .output()
         .map_err(|e| format!("tar: {e}"))?;
     let failed = || format!("tar: {}", String::from_utf8_lossy(&unpacked.stderr).trim());

@@ -11,18 +11,22 @@ export class Blob {
     bytesOf = (blob) => blob.#bytes;
   }
   constructor(parts = undefined, options = undefined) {
-    if (parts !== undefined && (parts === null || typeof parts !== "object" || typeof parts[Symbol.iterator] !== "function")) {
-      throw new TypeError("Blob needs a list of parts");
+    const make = parts === undefined ? undefined : parts !== null && typeof parts === "object" ? parts[Symbol.iterator] : null;
+    if (parts !== undefined && typeof make !== "function") throw new TypeError("Blob needs a list of parts");
+    const list = make === undefined ? [] : { [Symbol.iterator]: () => Reflect.apply(make, parts, []) };
+    // What the parts are is asked before the options are looked at.
+    const given = [];
+    for (const part of list) {
+      given.push(part instanceof Blob || part instanceof ArrayBuffer || ArrayBuffer.isView(part) ? part : `${part}`);
     }
     if (options !== undefined && options !== null && typeof options !== "object" && typeof options !== "function") throw new TypeError("the options of Blob must be an object");
     const endings = options?.endings === undefined ? "transparent" : `${options.endings}`;
     if (endings !== "transparent" && endings !== "native") throw new TypeError("endings must be transparent or native");
     const type = options?.type === undefined ? "" : `${options.type}`;
     const chunks = [];
-    for (const part of parts ?? []) {
-      if (part instanceof Blob) chunks.push(part.#bytes);
-      else if (part instanceof ArrayBuffer || ArrayBuffer.isView(part)) chunks.push(viewOf(part));
-      else chunks.push(native.utf8Encode(endings === "native" ? `${part}`.replace(/\r\n?/g, "\n") : part));
+    for (const part of given) {
+      if (typeof part === "string") chunks.push(native.utf8Encode(endings === "native" ? part.replace(/\r\n?/g, "\n") : part));
+      else chunks.push(part instanceof Blob ? part.#bytes : viewOf(part));
     }
     this.#bytes = joined(chunks);
     this.#type = /[^\x20-\x7e]/.test(type) ? "" : type.toLowerCase();

@@ -278,3 +278,44 @@ fn a_request_in_flight_counts_on_while_the_gateway_ends() {
     let Stage { mut node, .. } = stage;
     assert!(node.wait_exit().success());
 }
+
+#[test]
+fn a_flood_of_writes_takes_bounded_memory_and_loses_no_count() {
+    let stage = stage(&[("--module-cpu-ms", "1000")]);
+    stage.alone(
+        "flood",
+        "import { setCache, increment } from 'tidegate/storage';
+         const large = 'x'.repeat(60_000);
+         export async function requestHandler(ctx) {
+            let refused = 0;
+            for (let n = 0; n < 100; n++) {
+                try { setCache(`flood${n}`, large); } catch (e) {
+                    if (!e.message.includes('try again')) throw e;
+                    refused++;
+                }
+            }
+            ctx.response().json({ refused, sum: await increment('floods') });
+         }",
+    );
+    let port = stage.node.proxy;
+    let mut ends = both(&stage.node);
+    let flood = move || {
+        let mut on = client(port);
+        let ask = |_| {
+            let answer = on.get("/flood");
+            assert_eq!(answer.status(), 200, "{answer:?}");
+            serde_json::from_slice::<Value>(&answer.body).expect("JSON")["sum"].as_u64().expect("a sum")
+        };
+        (0..40).map(ask).collect::<Vec<_>>()
+    };
+    let threads: Vec<_> = (0..6).map(|_| std::thread::spawn(flood)).collect();
+    let sums: BTreeSet<u64> = threads.into_iter().flat_map(|thread| thread.join().expect("floods")).collect();
+    assert!(sums.iter().copied().eq(1..=240), "every sum was answered once");
+    // 24,000 writes of 60 KB. Two replicas of 16 MiB, what is between the shards, the engines, the process.
+    let status = std::fs::read_to_string(format!("/proc/{}/status", stage.node.pid())).expect("a process");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    let peak_kib: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
+    assert!(peak_kib < 250 << 10, "{peak_kib} KiB");
+    value(&mut ends[0], "set&key=flood1&value=1");
+    until("the other shard follows again", || value(&mut ends[1], "get&key=flood1") == 1);
+}

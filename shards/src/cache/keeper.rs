@@ -18,6 +18,9 @@ use tidegate_js::{CacheUpdate, CacheValue};
 /// Questions to one peer that are not answered.
 const QUESTIONS: usize = 4_096;
 
+/// A question that always finds room to wait.
+const SMALL_BYTES: usize = 1_024;
+
 /// What an update came to: a value or none, or a sentence for the module's author.
 pub(super) type Outcome = Result<Option<CacheValue>, String>;
 
@@ -215,7 +218,11 @@ impl Keeper {
             asked: Asked::of(&update),
             generation: self.generation,
         };
-        if !mail.send(owner, Words::Ask(Box::new(question))) {
+        let words = Words::Ask(Box::new(question));
+        // A flood of large values must not stop counters: their questions are short, and as many as were just counted.
+        if words.bytes() <= SMALL_BYTES {
+            mail.send_surely(owner, words);
+        } else if !mail.send(owner, words) {
             self.counts.dropped += 1;
             return Some(Err(BUSY.into()));
         }

@@ -89,14 +89,17 @@ pub(super) struct Keeper {
     pub(super) counts: CacheCounts,
 }
 
-/// The shard that orders the writes of a key: the same on all of them (FNV-1a, 64 bits).
+/// The shard that orders the writes of a key: the same on all of them. FNV-1a of 64 bits, and the last steps of
+/// MurmurHash3 over it: keys that differ in their last letter only must not all have one owner.
 pub(super) fn owner_of(namespace: &str, key: &str, shards: u16) -> u16 {
     const PRIME: u64 = 0x0000_0100_0000_01b3;
     let bytes = namespace.bytes().chain([0]).chain(key.bytes());
-    let hash =
+    let mut hash =
         bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
-    // The upper bits are mixed better than the lower.
-    ((hash >> 32) % u64::from(shards)) as u16
+    for factor in [0xff51_afd7_ed55_8ccd, 0xc4ce_b9fe_1a85_ec53] {
+        hash = (hash ^ (hash >> 33)).wrapping_mul(factor);
+    }
+    ((hash ^ (hash >> 33)) % u64::from(shards)) as u16
 }
 
 impl Keeper {

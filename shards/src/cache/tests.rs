@@ -450,3 +450,16 @@ fn a_shard_answers_until_the_last_one_has_finished() {
     assert_eq!(world.sums[&key].last(), Some(&1));
     assert_eq!(finish(&mut world, 0), [true, true]);
 }
+
+#[test]
+fn keys_have_owners_on_all_shards() {
+    for shards in [2u16, 3, 8, 64] {
+        for pattern in ["k", "user:", "rate:10.0.0.", ""] {
+            let mut owned = vec![0; usize::from(shards)];
+            for n in 0..u32::from(shards) * 64 {
+                owned[usize::from(owner_of(NAMESPACE, &format!("{pattern}{n}"), shards))] += 1;
+            }
+            assert!(owned.iter().all(|count| (24..128).contains(count)), "{pattern} {shards}: {owned:?}");
+        }
+    }
+}

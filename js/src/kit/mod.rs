@@ -20,3 +20,5 @@ pub use world::{ConsoleLine, World};
 
 pub(crate) use library::{PREFIX, bytecode};
 pub(crate) use natives::fill;
+#[cfg(test)]
+pub(crate) use {exchange::MemoryExchange, world::KitHost};

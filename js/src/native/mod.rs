@@ -5,6 +5,8 @@ mod cache;
 mod crypto;
 mod encoding;
 mod exchange;
+#[cfg(test)]
+mod garbage;
 mod guards;
 mod hot;
 mod lazy;

@@ -247,7 +247,7 @@ pub struct Serve {
     /// Certificates (PEM) of authorities that a module's fetch trusts beside the system's
     #[arg(long, value_name = "FILE", help_heading = "Modules")]
     pub fetch_ca_file: Option<PathBuf>,
-    /// Cached values of one namespace on one shard, with keys and overhead; the least recently used go
+    /// Cached values of one namespace on one shard, with keys and overhead, at least 64k; the least recently used go
     #[arg(long, value_name = "BYTES", default_value = "16m", value_parser = size, help_heading = "Modules")]
     pub cache_bytes: usize,
     /// Largest cached value

@@ -3,10 +3,11 @@
 //
 // getCache, setCache, hasCache and deleteCache do not wait. What is written is seen at once on the shard that runs the
 // module, and by the others of the node within about a millisecond; of several writes to a key the last in the order of
-// the key's owner stays. A value may be forgotten early: when room is short, or a shard cannot follow. increment and
-// compareAndSet are exact over all shards and never forgotten before their ttl; with readCache they are linearizable. Of
-// scope "node" nothing outlives the process. Scope "cluster" is a store of its own, kept in the replicated log; only the
-// three that wait reach it.
+// the key's owner stays. A value may be forgotten early: when room is short, or a shard cannot follow; where one cannot
+// follow at all setCache throws. increment and compareAndSet are exact over all shards of the node, what they wrote stays
+// until its ttl ends or somebody else writes, and with readCache they are linearizable. Of scope "node" nothing outlives
+// the process. Scope "cluster" is a store of its own for small values, kept in the replicated log and exact over all
+// nodes; only the three that wait reach it, and each increment and comparison costs a write to the log.
 import { admit, native, promised, bytes } from "tidegate:native";
 
 native.need("storage");

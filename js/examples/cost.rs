@@ -1,5 +1,8 @@
 //! What a module costs, in nanoseconds: `cargo run --release -p tidegate-js --example cost`. Best of many short
 //! rounds, interleaved, so that a busy machine shows in all numbers alike. Not a test: it asserts nothing.
+//!
+//! With `--json` the calls alone, one line of JSON each. With `--call NAME --times N` that call so many times and
+//! nothing else, for a tool that counts instructions (`tidegate-perf calls` does both).
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -8,10 +11,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use tidegate_js::{
-    ConsoleLevel, Described, Exchange, Function, Grants, Host, Language, Limits, ModuleCode, Pending,
-    Refused, RequestPart, Runtime, Side, StateRead, StateWrite, compile,
+    CacheValue, ConsoleLevel, Described, Exchange, Function, Grants, Host, Language, Limits, ModuleCode,
+    Pending, Refused, RequestPart, Runtime, Side, StateRead, StateWrite, compile,
 };
 
+/// Answers at once, always the same.
 struct Nobody;
 
 impl Host for Nobody {
@@ -27,15 +31,36 @@ impl Host for Nobody {
     }
     fn console(&self, _: &str, _: ConsoleLevel, _: &str) {}
     fn read_state(&self, _: StateRead) -> Result<String, Refused> {
-        Ok("null".into())
+        Ok(DOCUMENT.into())
+    }
+    fn cache_get(&self, _: &str) -> Option<CacheValue> {
+        Some(CacheValue::Json(Rc::from("\"hello\"")))
     }
     fn write_state(&self, _: StateWrite) -> Pending<Result<String, Refused>> {
         Box::pin(std::future::ready(Ok("null".into())))
     }
 }
 
-#[derive(Default)]
-struct Fields(RefCell<Vec<(String, Vec<u8>)>>);
+const DOCUMENT: &str = r#"{"id":"greeting","collection":"notes","namespace":"default","data":{"text":"hello"},"createdAt":"2026-01-01T00:00:00Z","updatedAt":"2026-01-01T00:00:00Z"}"#;
+
+/// 1 KiB of JSON text.
+fn json_body() -> Rc<[u8]> {
+    let item = |n: u32| format!(r#"{{"sku":"item-{n:04}","count":{n},"price":{},"open":true}}"#, n * 25);
+    let items = (0..12).map(item).collect::<Vec<_>>().join(",");
+    let text = |note: &str| format!(r#"{{"id":4711,"left":1234,"items":[{items}],"note":"{note}"}}"#);
+    text(&"n".repeat(1024 - text("").len())).into_bytes().into()
+}
+
+struct Fields {
+    fields: RefCell<Vec<(String, Vec<u8>)>>,
+    body: Rc<[u8]>,
+}
+
+impl Fields {
+    fn new() -> Rc<Self> {
+        Rc::new(Self { fields: RefCell::default(), body: json_body() })
+    }
+}
 
 impl Exchange for Fields {
     fn id(&self) -> String {
@@ -46,11 +71,11 @@ impl Exchange for Fields {
     }
     fn path_params(&self, _: &mut dyn FnMut(&str, &str)) {}
     fn field(&self, _: Side, name: &str, each: &mut dyn FnMut(&[u8])) {
-        self.0.borrow().iter().filter(|(n, _)| n == name).for_each(|(_, v)| each(v));
+        self.fields.borrow().iter().filter(|(n, _)| n == name).for_each(|(_, v)| each(v));
     }
     fn fields(&self, _: Side, _: &mut dyn FnMut(&[u8], &[u8])) {}
     fn set_field(&self, _: Side, name: &str, value: &[u8]) -> Result<(), Refused> {
-        let mut fields = self.0.borrow_mut();
+        let mut fields = self.fields.borrow_mut();
         match fields.iter_mut().find(|(n, _)| n == name) {
             Some((_, v)) => value.clone_into(v),
             None => fields.push((name.into(), value.into())),
@@ -83,7 +108,7 @@ impl Exchange for Fields {
         None
     }
     fn read_body(&self, _: Side) -> Pending<Result<Rc<[u8]>, Refused>> {
-        Box::pin(std::future::ready(Ok(Rc::from(&b"{}"[..]))))
+        Box::pin(std::future::ready(Ok(self.body.clone())))
     }
     fn write_body(&self, _: Side, _: Vec<u8>) -> Result<(), Refused> {
         Ok(())
@@ -103,7 +128,7 @@ fn now<F: Future>(future: F) -> F::Output {
     }
 }
 
-const SOURCES: [(&str, &str); 5] = [
+const SOURCES: [(&str, &str); 9] = [
     ("lease + empty function", "export function requestModifier(ctx: any) {}"),
     (
         "lease + one header set",
@@ -119,7 +144,43 @@ const SOURCES: [(&str, &str); 5] = [
         "lease + async, one host operation",
         "export async function requestModifier(ctx: any) { await ctx.request().readBody(); }",
     ),
+    (
+        "lease + one request, one response header",
+        "export function requestModifier(ctx: any) { ctx.request().headers.set('x-a', '1') }
+         export function responseModifier(ctx: any) { ctx.upstream().headers.set('x-b', '1') }",
+    ),
+    (
+        "lease + JSON of 1 KiB read, written",
+        "export async function requestModifier(ctx: any) { const r = ctx.request();
+         const body = await r.readJson(); body.left -= 1; r.writeJson(body) }",
+    ),
+    (
+        "lease + one cached read",
+        "import { getCache } from 'tidegate/storage';
+         export function requestModifier(ctx: any) {
+           if (getCache('greeting') !== 'hello') throw new Error('not cached') }",
+    ),
+    (
+        "lease + one document read",
+        "import { getDocument } from 'tidegate/state';
+         export async function requestModifier(ctx: any) {
+           if ((await getDocument('greeting', 'notes')).data.text !== 'hello') throw new Error('no document') }",
+    ),
 ];
+
+/// A call of [`SOURCES`], ready to be made again and again: a lease, its functions, its end.
+fn call(source: &str) -> Box<dyn FnMut()> {
+    let runtime =
+        Runtime::new(&code(source), Limits::default(), Grants::all(), Rc::new(Nobody)).expect("it runs");
+    let exchange: Rc<dyn Exchange> = Fields::new();
+    Box::new(move || {
+        let mut lease = runtime.lease(exchange.clone()).expect("a lease");
+        now(lease.call(Function::RequestModifier)).expect("it works");
+        if lease.has(Function::ResponseModifier) {
+            now(lease.call(Function::ResponseModifier)).expect("it works");
+        }
+    })
+}
 
 fn code(source: &str) -> Vec<ModuleCode> {
     vec![compile("m", source, Language::TypeScript).expect("it compiles").code()]
@@ -137,23 +198,37 @@ fn best(rounds: usize, per_round: usize, runs: &mut [Box<dyn FnMut()>]) -> Vec<f
     best
 }
 
+/// `--call NAME --times N`.
+fn only_calls(arguments: &[String]) {
+    let [_, name, times, count] = arguments else { panic!("usage: --call NAME --times N") };
+    let count: u32 = count.parse().ok().filter(|_| times == "--times").expect("--times N, a number");
+    let (_, source) = SOURCES.iter().find(|(known, _)| known == name).expect("a name that --json gives");
+    let mut run = call(source);
+    (0..count).for_each(|_| run());
+}
+
 fn main() {
-    let host: Rc<dyn Host> = Rc::new(Nobody);
-    let mut runs: Vec<Box<dyn FnMut()>> = Vec::new();
-    for (_, source) in SOURCES {
-        let runtime =
-            Runtime::new(&code(source), Limits::default(), Grants::all(), host.clone()).expect("it runs");
-        let exchange: Rc<dyn Exchange> = Rc::new(Fields::default());
-        runs.push(Box::new(move || {
-            let mut lease = runtime.lease(exchange.clone()).expect("a lease");
-            now(lease.call(Function::RequestModifier)).expect("it works");
-        }));
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == "--call") {
+        return only_calls(&arguments);
     }
+    let json = arguments.first().is_some_and(|first| first == "--json");
+    let mut runs: Vec<Box<dyn FnMut()>> = SOURCES.iter().map(|(_, source)| call(source)).collect();
     for ((name, _), ns) in SOURCES.iter().zip(best(40, 2_000, &mut runs)) {
-        println!("{name:<40} {ns:>9.0} ns");
+        if json {
+            println!("{}", serde_json::json!({"name": name, "nanoseconds": ns}));
+        } else {
+            println!("{name:<42} {ns:>9.0} ns");
+        }
     }
     drop(runs);
+    if !json {
+        beside_calls();
+    }
+}
 
+/// What is paid once, not for each call.
+fn beside_calls() {
     let modules = code(SOURCES[1].1);
     let mut cold: Vec<Box<dyn FnMut()>> = vec![
         Box::new(|| drop(code(SOURCES[1].1))),
@@ -162,17 +237,18 @@ fn main() {
     for (name, ns) in
         ["compile (TypeScript, one line)", "Runtime::new + drop"].iter().zip(best(20, 10, &mut cold))
     {
-        println!("{name:<40} {ns:>9.0} ns");
+        println!("{name:<42} {ns:>9.0} ns");
     }
 
-    let runtime = Runtime::new(&code(SOURCES[1].1), Limits::default(), Grants::all(), host).expect("it runs");
+    let runtime = Runtime::new(&code(SOURCES[1].1), Limits::default(), Grants::all(), Rc::new(Nobody))
+        .expect("it runs");
     let one = runtime.stats().memory_bytes;
-    let exchange: Rc<dyn Exchange> = Rc::new(Fields::default());
+    let exchange: Rc<dyn Exchange> = Fields::new();
     let start = Instant::now();
     let leases: Vec<_> = (0..11).map(|_| runtime.lease(exchange.clone()).expect("a lease")).collect();
     let made = start.elapsed().as_nanos() / 10;
-    println!("{:<40} {made:>9} ns", "another context");
-    println!("{:<40} {one:>9} bytes", "runtime with one context");
-    println!("{:<40} {:>9} bytes", "each further context", (runtime.stats().memory_bytes - one) / 10);
+    println!("{:<42} {made:>9} ns", "another context");
+    println!("{:<42} {one:>9} bytes", "runtime with one context");
+    println!("{:<42} {:>9} bytes", "each further context", (runtime.stats().memory_bytes - one) / 10);
     drop(leases);
 }

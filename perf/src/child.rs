@@ -116,11 +116,12 @@ pub(crate) fn raise_file_limit() {
     }
 }
 
-/// An installed program: on the PATH or where daemons live.
+/// An installed program: on the PATH or where daemons live; absolute, since daemons change their folder.
 pub(crate) fn installed(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
         .map(|dir| dir.join(name))
         .find(|file| file.is_file())
+        .and_then(|file| std::path::absolute(file).ok())
 }

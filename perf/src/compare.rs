@@ -4,11 +4,11 @@
 use crate::Failure;
 use crate::arguments::Compare;
 use crate::child::raise_file_limit;
-use crate::contestant::{Contestant, Entrant, entrants};
+use crate::contestant::{Contestant, Entrant, Task, entrants};
 use crate::progress::Progress;
-use crate::report::{Measured, Report, Sample, Series};
+use crate::report::{LeftOut, Measured, Report, Sample, Series};
 use crate::upstream::Upstream;
-use crate::workload::Workload;
+use crate::workload::{Exchange, Workload};
 use crate::wrk::Wrk;
 use crate::{interrupt, processor};
 use std::path::Path;
@@ -36,13 +36,13 @@ pub(crate) fn run(options: &Compare) -> Result<Report, Failure> {
         .map_err(|why| format!("no temporary folder: {why}"))?;
     let upstream = Upstream::start(options.load_cpu, dir.path())?;
 
-    let measurements = (options.workloads.len() * entrants.len()) as u32 * options.rounds;
-    let mut progress = Progress::new(measurements, options.seconds);
+    let asked = options.workloads();
+    let mut progress = Progress::new(measurements(&asked, &entrants) * options.rounds, options.seconds);
     missing.iter().for_each(|peer| progress.note(&format!("{peer} is not installed and left out")));
     let mut workloads = Vec::new();
-    for workload in &options.workloads {
+    for workload in asked {
         let dir = dir.path().join(workload.name());
-        workloads.push(measure(options, *workload, &entrants, upstream.port, &dir, &mut progress)?);
+        workloads.push(measure(options, workload, &entrants, upstream.port, &dir, &mut progress)?);
     }
     Ok(Report {
         rounds: options.rounds,
@@ -56,15 +56,82 @@ pub(crate) fn run(options: &Compare) -> Result<Report, Failure> {
     })
 }
 
+/// Runs of the load in one round of all workloads.
+fn measurements(workloads: &[Workload], entrants: &[Entrant]) -> u32 {
+    let of = |workload: &Workload| match workload.script() {
+        None => entrants.len() as u32,
+        Some(script) => 2 * entrants.iter().filter(|entrant| entrant.can(script).is_ok()).count() as u32,
+    };
+    workloads.iter().map(of).sum()
+}
+
 fn baseline(options: &Compare, entrants: &[Entrant]) -> Result<String, Failure> {
     let names: Vec<&str> = entrants.iter().map(Entrant::name).collect();
     let first = names.first().ok_or("nobody to measure: no peer is installed and Tidegate is left out")?;
     match &options.baseline {
         Some(asked) if names.contains(&asked.as_str()) => Ok(asked.clone()),
         Some(asked) => Err(format!("the baseline {asked} does not take part; {} do", names.join(", "))),
-        None if names.contains(&"nginx") => Ok("nginx".into()),
-        None => Ok((*first).to_owned()),
+        None => {
+            Ok(["nginx", "nginx-njs"].into_iter().find(|name| names.contains(name)).unwrap_or(first).into())
+        }
     }
+}
+
+/// A gateway in a workload: as it is measured, and without the workload's script if it has one.
+struct Pair {
+    contestant: Contestant,
+    plain: Option<Contestant>,
+    samples: Vec<Sample>,
+    plain_samples: Vec<Sample>,
+}
+
+impl Pair {
+    fn start(
+        entrant: &Entrant,
+        workload: Workload,
+        upstream: u16,
+        cpu: usize,
+        dir: &Path,
+    ) -> Result<Self, Failure> {
+        let start = |script| Contestant::start(entrant, Task { workload, script }, upstream, cpu, dir);
+        let script = workload.script();
+        let plain = script.map(|_| start(None)).transpose()?;
+        Ok(Self { contestant: start(script)?, plain, samples: Vec::new(), plain_samples: Vec::new() })
+    }
+}
+
+/// Starts everyone that can do the workload's work; who cannot is named with the reason. A peer that fails at a script
+/// spoils no other figures; without a script, and for Tidegate, a failure is one of the whole run.
+fn start(
+    workload: Workload,
+    entrants: &[Entrant],
+    upstream: u16,
+    cpu: usize,
+    dir: &Path,
+    progress: &Progress,
+) -> Result<(Vec<Pair>, Vec<LeftOut>), Failure> {
+    let (mut pairs, mut left_out) = (Vec::new(), Vec::new());
+    for entrant in entrants {
+        let name = entrant.name().to_owned();
+        let able = workload.script().map_or(Ok(()), |script| entrant.can(script));
+        let started = match able {
+            Ok(()) => Pair::start(entrant, workload, upstream, cpu, dir),
+            Err(why) => Err(why.to_owned()),
+        };
+        match started {
+            Ok(pair) => pairs.push(pair),
+            Err(why) if workload.script().is_some() && matches!(entrant, Entrant::Peer(..)) => {
+                interrupt::check()?;
+                progress.note(&format!("{}: {name} is left out: {why}", workload.name()));
+                left_out.push(LeftOut { name, why });
+            }
+            Err(why) => return Err(why),
+        }
+    }
+    if pairs.is_empty() {
+        return Err(format!("{}: nobody can be measured", workload.name()));
+    }
+    Ok((pairs, left_out))
 }
 
 fn measure(
@@ -77,33 +144,43 @@ fn measure(
 ) -> Result<Measured, Failure> {
     std::fs::create_dir_all(dir).map_err(|why| format!("{}: {why}", dir.display()))?;
     let connections = workload.connections(options.connections);
-    let wrk = Wrk::new(workload, connections, options.load_cpu, dir)?;
-    let mut contestants = entrants
-        .iter()
-        .map(|entrant| Contestant::start(entrant, workload, upstream, options.cpu, dir))
-        .collect::<Result<Vec<_>, _>>()?;
-    for contestant in &contestants {
-        wrk.run(contestant.port, WARM_UP)?;
+    let wrk = |name, exchange: Exchange| Wrk::new(name, &exchange, connections, options.load_cpu, dir);
+    let load = wrk("load", workload.exchange())?;
+    let plain_load = wrk("load-plain", workload.without_script())?;
+    let (mut pairs, left_out) = start(workload, entrants, upstream, options.cpu, dir, progress)?;
+    for Pair { contestant, plain, .. } in &pairs {
+        plain.iter().try_for_each(|plain| plain_load.run(plain.port, WARM_UP).map(|_| ()))?;
+        load.run(contestant.port, WARM_UP)?;
     }
-    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); contestants.len()];
+    let name = workload.name();
     for round in 1..=options.rounds {
-        for turn in 0..contestants.len() {
-            let at = if round % 2 == 1 { turn } else { contestants.len() - 1 - turn };
-            interrupt::check()?;
-            progress.step(&workload.name(), round, options.rounds, contestants[at].name);
-            samples[at].push(sample(options, &wrk, &mut contestants[at])?);
+        let forwards = round % 2 == 1;
+        for turn in 0..pairs.len() {
+            let at = if forwards { turn } else { pairs.len() - 1 - turn };
+            let Pair { contestant, plain, samples, plain_samples } = &mut pairs[at];
+            // The two of a pair follow each other, the one without its script first in every other round.
+            for without in [forwards, !forwards] {
+                interrupt::check()?;
+                if !without {
+                    progress.step(&name, round, options.rounds, contestant.name);
+                    samples.push(sample(options, &load, contestant)?);
+                } else if let Some(plain) = plain {
+                    progress.step(&name, round, options.rounds, &format!("{} without", plain.name));
+                    plain_samples.push(sample(options, &plain_load, plain)?);
+                }
+            }
         }
     }
-    let series = contestants
-        .iter()
-        .zip(samples)
-        .map(|(contestant, samples)| Series {
-            name: contestant.name.to_owned(),
-            peak_memory: contestant.peak_memory(),
-            samples,
+    let series = pairs
+        .into_iter()
+        .map(|pair| Series {
+            name: pair.contestant.name.to_owned(),
+            peak_memory: pair.contestant.peak_memory(),
+            samples: pair.samples,
+            plain: pair.plain_samples,
         })
         .collect();
-    Ok(Measured { workload, connections, series })
+    Ok(Measured { workload, connections, series, left_out })
 }
 
 /// One run of the load against one contestant.

@@ -6,14 +6,19 @@ use crate::arguments::{Compare, Peer};
 use crate::child::{Child, installed};
 use crate::interrupt::wait_for;
 use crate::processor::{self, CpuTime};
-use crate::workload::Workload;
-use crate::{haproxy, nginx, probe, tidegate};
+use crate::scripts::{Script, Unable};
+use crate::workload::{Exchange, Workload};
+use crate::{dgate, haproxy, nginx, probe, tidegate};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A start may replay a configuration of 10,000 routes.
 const START: Duration = Duration::from_secs(60);
+/// The file of nginx's njs module.
+const NJS: &str = "ngx_http_js_module.so";
+/// Those of its Lua module, in the order in which they are loaded.
+const LUA: [&str; 2] = ["ndk_http_module.so", "ngx_http_lua_module.so"];
 
 /// A gateway that can be started.
 #[derive(Clone, Debug)]
@@ -26,8 +31,7 @@ impl Entrant {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Tidegate(_) => "tidegate",
-            Self::Peer(Peer::Nginx, _) => "nginx",
-            Self::Peer(Peer::Haproxy, _) => "haproxy",
+            Self::Peer(peer, _) => peer.name(),
         }
     }
 
@@ -35,6 +39,18 @@ impl Entrant {
     pub(crate) fn program(&self) -> (&'static str, PathBuf) {
         let (Self::Tidegate(path) | Self::Peer(_, path)) = self;
         (self.name(), path.clone())
+    }
+
+    /// An error if a script is more than this one can do.
+    pub(crate) fn can(&self, script: Script) -> Result<(), Unable> {
+        match self {
+            Self::Tidegate(_) => Ok(()),
+            Self::Peer(Peer::Nginx | Peer::Haproxy, _) => Err("it runs no scripts here"),
+            Self::Peer(Peer::NginxNjs, _) => script.njs().map(|_| ()),
+            Self::Peer(Peer::NginxLua, _) => script.nginx_lua().map(|_| ()),
+            Self::Peer(Peer::HaproxyLua, _) => script.haproxy().map(|_| ()),
+            Self::Peer(Peer::Dgate, _) => script.dgate().map(|_| ()),
+        }
     }
 }
 
@@ -44,17 +60,73 @@ pub(crate) fn entrants(options: &Compare) -> Result<(Vec<Entrant>, Vec<String>),
     if !options.without_tidegate {
         found.push(Entrant::Tidegate(tidegate::binary(options.tidegate.as_deref())?));
     }
-    for peer in &options.peers {
-        let name = match peer {
-            Peer::Nginx => "nginx",
-            Peer::Haproxy => "haproxy",
-        };
-        match installed(name) {
-            Some(program) => found.push(Entrant::Peer(*peer, program)),
-            None => missing.push(name.to_owned()),
+    for peer in options.peers() {
+        let program = options.peer_path(peer).cloned().or_else(|| installed(peer.program()));
+        match program.filter(|program| has_scripting(peer, program)) {
+            Some(program) => found.push(Entrant::Peer(peer, program)),
+            None => missing.push(peer.name().to_owned()),
         }
     }
     Ok((found, missing))
+}
+
+/// Whether the program has what makes it this peer: a module, a build option.
+fn has_scripting(peer: Peer, program: &Path) -> bool {
+    match peer {
+        Peer::Nginx | Peer::Haproxy | Peer::Dgate => true,
+        Peer::NginxNjs => nginx::module(program, NJS).is_some(),
+        Peer::NginxLua => LUA.iter().all(|file| nginx::module(program, file).is_some()),
+        Peer::HaproxyLua => haproxy::has_lua(program),
+    }
+}
+
+/// The configuration of a peer, with a script if it is to run one; further files are written beside it.
+fn peer_config(
+    peer: Peer,
+    program: &Path,
+    script: Option<Script>,
+    dir: &Path,
+    port: u16,
+    upstream: u16,
+) -> Result<String, Failure> {
+    let module = |file: &str| {
+        nginx::module(program, file).ok_or_else(|| format!("{} has no module {file}", program.display()))
+    };
+    Ok(match (peer, script) {
+        (Peer::NginxNjs, Some(script)) => {
+            nginx::config(dir, port, upstream, &nginx::njs(&module(NJS)?, script, dir)?)
+        }
+        (Peer::NginxLua, Some(script)) => {
+            let modules = [module(LUA[0])?, module(LUA[1])?];
+            nginx::config(dir, port, upstream, &nginx::lua(&modules, script)?)
+        }
+        (Peer::Nginx | Peer::NginxNjs | Peer::NginxLua, _) => {
+            nginx::config(dir, port, upstream, &nginx::Additions::default())
+        }
+        (Peer::HaproxyLua, Some(script)) => haproxy::config(port, upstream, &haproxy::lua(script, dir)?),
+        (Peer::Haproxy | Peer::HaproxyLua, _) => {
+            haproxy::config(port, upstream, &haproxy::Additions::default())
+        }
+        (Peer::Dgate, script) => dgate::config(port, upstream, script)?.to_string(),
+    })
+}
+
+/// What a contestant is started for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Task {
+    pub(crate) workload: Workload,
+    /// The workload's script; without it in the run that shows what the gateway costs by itself.
+    pub(crate) script: Option<Script>,
+}
+
+impl Task {
+    pub(crate) fn exchange(self) -> Exchange {
+        if self.script == self.workload.script() {
+            self.workload.exchange()
+        } else {
+            self.workload.without_script()
+        }
+    }
 }
 
 /// A gateway that runs and answers rightly.
@@ -66,25 +138,24 @@ pub(crate) struct Contestant {
 }
 
 impl Contestant {
-    /// Starts a gateway for a workload in a folder of its own and checks one answer.
+    /// Starts a gateway for a task in a folder of its own and checks one answer.
     pub(crate) fn start(
         entrant: &Entrant,
-        workload: Workload,
+        task: Task,
         upstream: u16,
         cpu: usize,
         dir: &Path,
     ) -> Result<Self, Failure> {
         let name = entrant.name();
-        let dir = dir.join(name);
+        let Task { workload, script } = task;
+        let dir = dir.join(name).join(if script.is_some() { "script" } else { "plain" });
+        fs::create_dir_all(&dir).map_err(|why| format!("{}: {why}", dir.display()))?;
         let config = dir.join("config.yaml");
-        let write = |text: String| {
-            fs::create_dir_all(&dir)
-                .and_then(|()| fs::write(&config, text))
-                .map_err(|why| format!("{}: {why}", config.display()))
-        };
+        let write =
+            |text: String| fs::write(&config, text).map_err(|why| format!("{}: {why}", config.display()));
         let (mut child, port) = match entrant {
             Entrant::Tidegate(program) => {
-                write(tidegate::config(workload, upstream).to_string())?;
+                write(tidegate::config(workload, script, upstream).to_string())?;
                 let mut child =
                     Child::start(name, tidegate::command(program, &dir, &config, cpu), cpu, &dir)?;
                 let port = wait_for(START, || child.still_runs().map(|()| tidegate::port(&dir)))?;
@@ -94,21 +165,21 @@ impl Contestant {
             }
             Entrant::Peer(peer, program) => {
                 let port = probe::free_port()?;
+                write(peer_config(*peer, program, script, &dir, port, upstream)?)?;
                 let command = match peer {
-                    Peer::Nginx => {
-                        write(nginx::config(&dir, port, upstream))?;
-                        nginx::command(program, &dir, &config)
-                    }
-                    Peer::Haproxy => {
-                        write(haproxy::config(port, upstream))?;
-                        haproxy::command(program, &config)
-                    }
+                    Peer::Nginx | Peer::NginxNjs | Peer::NginxLua => nginx::command(program, &dir, &config),
+                    Peer::Haproxy | Peer::HaproxyLua => haproxy::command(program, &config),
+                    Peer::Dgate => dgate::command(program, &config),
                 };
                 (Child::start(name, command, cpu, &dir)?, port)
             }
         };
         wait_until_listening(&mut child, port)?;
-        probe::check(port, &workload.exchange())
+        let exchange = task.exchange();
+        if script == Some(Script::Cache) {
+            probe::put(port, &exchange);
+        }
+        probe::check(port, &exchange)
             .map_err(|why| format!("{name}, {}: {why}\n{}", workload.name(), child.said()))?;
         let pids = processor::family(child.pid());
         Ok(Self { name, port, child, pids })

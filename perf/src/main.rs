@@ -2,9 +2,11 @@
 //! those alone; it must never print a figure that was not measured in this run.
 
 mod arguments;
+mod calls;
 mod child;
 mod compare;
 mod contestant;
+mod dgate;
 mod haproxy;
 mod interrupt;
 mod nginx;
@@ -13,13 +15,14 @@ mod probe;
 mod processor;
 mod progress;
 mod report;
+mod scripts;
 mod statistics;
 mod tidegate;
 mod upstream;
 mod workload;
 mod wrk;
 
-use arguments::{Arguments, Command, Output};
+use arguments::{Arguments, Command, Compare, Output};
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -27,24 +30,30 @@ use std::process::ExitCode;
 type Failure = String;
 
 fn main() -> ExitCode {
-    let Command::Compare(options) = Arguments::parse().command;
+    let command = Arguments::parse().command;
     interrupt::catch();
-    let outcome = compare::run(&options).and_then(|report| {
-        match options.output {
-            Output::Table => print!("{}", report.table()),
-            Output::Json => println!("{:#}", report.json()),
-        }
-        match &options.svg {
-            Some(path) => std::fs::write(path, plot::svg(&report))
-                .map_err(|why| format!("cannot write {}: {why}", path.display())),
-            None => Ok(()),
-        }
-    });
+    let outcome = match command {
+        Command::Compare(options) => compare(&options),
+        Command::Calls(options) => calls::run(&options).map(|text| print!("{text}")),
+    };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("tidegate-perf: {why}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn compare(options: &Compare) -> Result<(), Failure> {
+    let report = compare::run(options)?;
+    match options.output {
+        Output::Table => print!("{}", report.table()),
+        Output::Json => println!("{:#}", report.json()),
+    }
+    match &options.svg {
+        Some(path) => std::fs::write(path, plot::svg(&report))
+            .map_err(|why| format!("cannot write {}: {why}", path.display())),
+        None => Ok(()),
     }
 }

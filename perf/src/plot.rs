@@ -10,9 +10,17 @@ const RIGHT: f64 = 150.0;
 const BAR: f64 = 22.0;
 const GAP: f64 = 8.0;
 const HEADING: f64 = 34.0;
-const COLOURS: &[(&str, &str)] = &[("tidegate", "#0b7285"), ("nginx", "#868e96"), ("haproxy", "#adb5bd")];
+const COLOURS: &[(&str, &str)] = &[
+    ("tidegate", "#0b7285"),
+    ("nginx", "#868e96"),
+    ("nginx-njs", "#868e96"),
+    ("nginx-lua", "#868e96"),
+    ("haproxy", "#adb5bd"),
+    ("haproxy-lua", "#adb5bd"),
+    ("dgate", "#ced4da"),
+];
 
-/// The drawing.
+/// The drawing. Of a workload with a script, the bar's part right of the white line is what the script costs.
 pub(crate) fn svg(report: &Report) -> String {
     let mut body = String::new();
     let mut y = 44.0;
@@ -20,9 +28,9 @@ pub(crate) fn svg(report: &Report) -> String {
         let spreads: Vec<_> = measured
             .series
             .iter()
-            .filter_map(|series| Some((series.name.as_str(), series.cpu_us()?)))
+            .filter_map(|series| Some((series.name.as_str(), series.cpu_us()?, series.plain_us())))
             .collect();
-        let most = spreads.iter().map(|(_, spread)| spread.max).fold(f64::MIN_POSITIVE, f64::max);
+        let most = spreads.iter().map(|(_, spread, _)| spread.max).fold(f64::MIN_POSITIVE, f64::max);
         let x = |value: f64| LEFT + value / most * (WIDTH - LEFT - RIGHT);
         y += HEADING;
         let (name, what) = (measured.workload.name(), escaped(measured.workload.what()));
@@ -31,7 +39,7 @@ pub(crate) fn svg(report: &Report) -> String {
             "<text x=\"12\" y=\"{:.1}\"><tspan font-weight=\"bold\">{name}</tspan> {what}</text>",
             y - 10.0
         );
-        for (name, spread) in spreads {
+        for (name, spread, plain) in spreads {
             let colour =
                 COLOURS.iter().find(|(known, _)| *known == name).map_or("#ced4da", |(_, colour)| colour);
             let middle = y + BAR / 2.0;
@@ -52,6 +60,11 @@ pub(crate) fn svg(report: &Report) -> String {
                 middle + 4.5,
                 spread.median,
             );
+            if let Some(plain) = plain {
+                let at = x(plain.median);
+                let _ =
+                    writeln!(body, "<path d=\"M{at:.1} {y:.1}v{BAR}\" stroke=\"#fff\" stroke-width=\"2\"/>");
+            }
             y += BAR + GAP;
         }
     }

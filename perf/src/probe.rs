@@ -2,12 +2,18 @@
 //! answers wrongly may be as fast as it likes.
 
 use crate::Failure;
-use crate::workload::Exchange;
+use crate::workload::{Answer, Exchange};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Sends the exchange's request as a PUT, for what has to be put somewhere before it can be asked for. What is answered
+/// is not looked at: the check that follows tells whether it worked.
+pub(crate) fn put(port: u16, exchange: &Exchange) {
+    let _ = ask(port, &Exchange { method: "PUT", ..exchange.clone() });
+}
 
 /// A port that was free a moment ago.
 pub(crate) fn free_port() -> Result<u16, Failure> {
@@ -20,25 +26,55 @@ pub(crate) fn listens(port: u16) -> bool {
     TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
-/// Sends the exchange's request and compares status and body.
+/// Sends the exchange's request and compares status, body, and the field it asks for.
 pub(crate) fn check(port: u16, exchange: &Exchange) -> Result<(), Failure> {
-    let (status, body) = ask(port, exchange).map_err(|why| format!("no answer: {why}"))?;
+    let (head, body) = ask(port, exchange).map_err(|why| format!("no answer: {why}"))?;
+    let status = head.status;
     if status != 200 {
         let body = String::from_utf8_lossy(&body[..body.len().min(500)]).into_owned();
         return Err(format!("answered {status} instead of 200: {body}"));
     }
-    if body != exchange.answer {
-        let same = body.iter().zip(&exchange.answer).take_while(|(ours, theirs)| ours == theirs).count();
+    if let Some((name, value)) = exchange.field.filter(|(name, value)| head.field(name) != Some(value)) {
+        return Err(format!("the answer has no field {name}: {value}"));
+    }
+    let expected = match &exchange.answer {
+        Answer::Bytes(expected) => expected,
+        Answer::Json(expected) if body.len() == expected.len() && json(&body) == json(expected) => {
+            return Ok(());
+        }
+        Answer::Json(expected) => expected,
+    };
+    if body != *expected {
+        let same = body.iter().zip(expected).take_while(|(ours, theirs)| ours == theirs).count();
         return Err(format!(
             "the body differs at byte {same} ({} bytes instead of {})",
             body.len(),
-            exchange.answer.len()
+            expected.len()
         ));
     }
     Ok(())
 }
 
-fn ask(port: u16, exchange: &Exchange) -> std::io::Result<(u16, Vec<u8>)> {
+/// A JSON text's value; none if it is no JSON.
+fn json(text: &[u8]) -> Option<serde_json::Value> {
+    serde_json::from_slice(text).ok()
+}
+
+/// Status and fields of an answer.
+struct Head {
+    status: u16,
+    fields: Vec<(String, String)>,
+}
+
+impl Head {
+    fn field(&self, name: &str) -> Option<&str> {
+        let found = self.fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+        Some(&found.1)
+    }
+}
+
+/// Sends the exchange's request and gives what comes back, whatever it is.
+fn ask(port: u16, exchange: &Exchange) -> std::io::Result<(Head, Vec<u8>)> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
@@ -51,22 +87,21 @@ fn ask(port: u16, exchange: &Exchange) -> std::io::Result<(u16, Vec<u8>)> {
     parse(&answer).ok_or_else(|| std::io::Error::other("not a whole HTTP/1.1 answer"))
 }
 
-/// Status and body of an answer that the end of the connection ended.
-fn parse(answer: &[u8]) -> Option<(u16, Vec<u8>)> {
+/// Head and body of an answer that the end of the connection ended.
+fn parse(answer: &[u8]) -> Option<(Head, Vec<u8>)> {
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
     let (head, body) = (std::str::from_utf8(&answer[..end]).ok()?, &answer[end + 4..]);
     let status = head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
-    let header = |name: &str| {
-        head.lines().skip(1).filter_map(|line| line.split_once(':')).find_map(|(key, value)| {
-            key.eq_ignore_ascii_case(name).then(|| value.trim().to_ascii_lowercase())
-        })
-    };
-    if header("transfer-encoding").is_some_and(|coding| coding == "chunked") {
-        return Some((status, dechunk(body)?));
+    let fields = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+    let fields = fields.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect();
+    let head = Head { status, fields };
+    if head.field("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
+        let body = dechunk(body)?;
+        return Some((head, body));
     }
-    match header("content-length") {
-        Some(length) => (length.parse::<usize>().ok()? == body.len()).then(|| (status, body.to_vec())),
-        None => Some((status, body.to_vec())),
+    match head.field("content-length") {
+        Some(length) => (length.parse::<usize>().ok()? == body.len()).then(|| (head, body.to_vec())),
+        None => Some((head, body.to_vec())),
     }
 }
 
@@ -105,7 +140,7 @@ mod tests {
         ] {
             let parsed = parse(answer.as_bytes());
             let parsed =
-                parsed.as_ref().map(|(status, body)| (*status, std::str::from_utf8(body).expect("text")));
+                parsed.as_ref().map(|(head, body)| (head.status, std::str::from_utf8(body).expect("text")));
             assert_eq!(parsed, expected, "{answer:?}");
         }
     }

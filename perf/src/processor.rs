@@ -37,10 +37,12 @@ fn parent(stat: &str) -> Option<u32> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// CPU time of these processes, from `schedstat`.
+/// CPU time of these processes: the clock of each, which counts threads that have ended too, and `schedstat` of the
+/// shards' threads.
 pub(crate) fn cpu_time(pids: &[u32]) -> Result<CpuTime, Failure> {
     let mut time = CpuTime::default();
     for pid in pids {
+        time.all += clock(*pid).ok_or_else(|| format!("the CPU time of process {pid} cannot be read"))?;
         let tasks = fs::read_dir(format!("/proc/{pid}/task"))
             .map_err(|why| format!("process {pid} is gone while it is measured: {why}"))?;
         for task in tasks.flatten() {
@@ -48,13 +50,27 @@ pub(crate) fn cpu_time(pids: &[u32]) -> Result<CpuTime, Failure> {
             // A thread that ended between the two reads has no time that could be read.
             let Ok(text) = fs::read_to_string(dir.join("schedstat")) else { continue };
             let ran = on_cpu(&text).ok_or("the kernel has no schedstat; CPU time cannot be measured")?;
-            time.all += ran;
             if fs::read_to_string(dir.join("comm")).is_ok_and(|name| name.contains("shard")) {
                 time.shard += ran;
             }
         }
     }
     Ok(time)
+}
+
+/// The CPU clock of a process, in nanoseconds.
+fn clock(pid: u32) -> Option<u64> {
+    // SAFETY: both calls get valid pointers to values on the stack.
+    let time = unsafe {
+        let (mut clock, mut time) = (0, std::mem::zeroed::<libc::timespec>());
+        if libc::clock_getcpuclockid(pid as libc::pid_t, &mut clock) != 0
+            || libc::clock_gettime(clock, &mut time) != 0
+        {
+            return None;
+        }
+        time
+    };
+    Some(u64::try_from(time.tv_sec).ok()? * 1_000_000_000 + u64::try_from(time.tv_nsec).ok()?)
 }
 
 /// Nanoseconds on a CPU: the first of the three numbers.
@@ -135,5 +151,21 @@ mod tests {
         assert!(family(me).contains(&me));
         assert!(cpu_time(&[me]).expect("time").all > 0);
         assert!(peak_memory(&[me]) > 0);
+    }
+
+    #[test]
+    fn the_time_of_a_thread_that_ended_stays_counted() {
+        let me = std::process::id();
+        let before = cpu_time(&[me]).expect("time").all;
+        let burnt = std::thread::spawn(|| {
+            let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+            while time.tv_sec == 0 && time.tv_nsec < 20_000_000 {
+                // SAFETY: a valid pointer to a value on the stack.
+                unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+            }
+            time.tv_nsec as u64
+        });
+        let burnt = burnt.join().expect("it ends");
+        assert!(cpu_time(&[me]).expect("time").all >= before + burnt);
     }
 }

@@ -1,7 +1,7 @@
 //! What was measured, as a table for people and JSON for programs. Every figure is a median or an extreme of samples;
 //! where there is none, none is printed.
 
-use crate::statistics::{Spread, paired, spread};
+use crate::statistics::{Spread, differences, paired, spread};
 use crate::workload::Workload;
 use crate::wrk::Load;
 use serde_json::{Value, json};
@@ -50,6 +50,15 @@ pub(crate) struct Series {
     /// Bytes.
     pub(crate) peak_memory: u64,
     pub(crate) samples: Vec<Sample>,
+    /// The same gateway without the workload's script, round by round; empty where the workload has none.
+    pub(crate) plain: Vec<Sample>,
+}
+
+/// Who does not take part in a workload.
+#[derive(Clone, Debug)]
+pub(crate) struct LeftOut {
+    pub(crate) name: String,
+    pub(crate) why: String,
 }
 
 impl Series {
@@ -67,7 +76,17 @@ impl Series {
     }
 
     fn errors(&self) -> u64 {
-        self.samples.iter().map(|sample| sample.load.errors).sum()
+        self.samples.iter().chain(&self.plain).map(|sample| sample.load.errors).sum()
+    }
+
+    /// CPU time per request without the script, in microseconds.
+    pub(crate) fn plain_us(&self) -> Option<Spread> {
+        spread(self.plain.iter().map(Sample::cpu_us))
+    }
+
+    /// What the script costs per request, round by round, in microseconds.
+    fn calls_us(&self) -> Vec<f64> {
+        self.samples.iter().zip(&self.plain).map(|(with, without)| with.cpu_us() - without.cpu_us()).collect()
     }
 
     fn ratio_to(&self, baseline: &Self) -> Option<Spread> {
@@ -82,11 +101,18 @@ pub(crate) struct Measured {
     pub(crate) workload: Workload,
     pub(crate) connections: u32,
     pub(crate) series: Vec<Series>,
+    pub(crate) left_out: Vec<LeftOut>,
 }
 
 impl Measured {
     fn ratio(&self, series: &Series, baseline: &str) -> Option<Spread> {
         series.ratio_to(self.series.iter().find(|other| other.name == baseline)?)
+    }
+
+    /// How much more the script costs than the baseline's, in microseconds per request.
+    fn call_difference(&self, series: &Series, baseline: &str) -> Option<Spread> {
+        let baseline = self.series.iter().find(|other| other.name == baseline)?;
+        differences(&series.calls_us(), &baseline.calls_us())
     }
 
     /// What a reader must know before believing the figures.
@@ -121,6 +147,9 @@ impl Measured {
     }
 }
 
+/// A column of a table: what it is called, and its cell in the row of a series.
+type Column<'a> = (String, Box<dyn Fn(&Series) -> String + 'a>);
+
 /// A whole comparison.
 #[derive(Clone, Debug)]
 pub(crate) struct Report {
@@ -144,34 +173,17 @@ impl Report {
             let (connections, rounds, seconds) = (measured.connections, self.rounds, self.seconds);
             let _ =
                 writeln!(text, "{name}: {what}; {connections} connections, {rounds} rounds of {seconds} s");
-            let mut rows = vec![
-                [
-                    "",
-                    "CPU µs/request",
-                    "shard alone",
-                    &format!("vs {}", self.baseline),
-                    "requests/s",
-                    "p50 µs",
-                    "p99 µs",
-                    "errors",
-                    "peak MiB",
-                ]
-                .map(str::to_owned),
-            ];
-            for series in &measured.series {
-                rows.push([
-                    series.name.clone(),
-                    shown(series.cpu_us(), 2),
-                    shown(series.shard_us(), 2),
-                    shown(measured.ratio(series, &self.baseline), 3),
-                    shown(series.over(|sample| Some(sample.requests_per_second())), 0),
-                    shown(series.over(|sample| Some(sample.load.p50)), 0),
-                    shown(series.over(|sample| Some(sample.load.p99)), 0),
-                    series.errors().to_string(),
-                    format!("{:.1}", series.peak_memory as f64 / f64::from(1 << 20)),
-                ]);
-            }
+            let columns = self.columns(measured);
+            let header = [String::new()].into_iter().chain(columns.iter().map(|(name, _)| name.clone()));
+            let mut rows: Vec<Vec<String>> = vec![header.collect()];
+            rows.extend(measured.series.iter().map(|series| {
+                let cells = columns.iter().map(|(_, cell)| cell(series));
+                [series.name.clone()].into_iter().chain(cells).collect()
+            }));
             align(&mut text, &rows);
+            for LeftOut { name, why } in &measured.left_out {
+                let _ = writeln!(text, "  {name}: not measured: {}", why.lines().next().unwrap_or_default());
+            }
             for warning in measured.warnings(self.cpu, self.load_cpu) {
                 let _ = writeln!(text, "  ! {warning}");
             }
@@ -183,6 +195,14 @@ impl Report {
              round, less is better",
             self.baseline
         );
+        if self.workloads.iter().any(|measured| measured.workload.script().is_some()) {
+            let _ = writeln!(
+                text,
+                "\"the call\" is the median of the differences to the same product without the script within each \
+                 round, both in µs of CPU per request; \"call vs {}\" is how much more that is than its",
+                self.baseline
+            );
+        }
         for (name, path) in &self.programs {
             let _ = writeln!(text, "{name}: {}", path.display());
         }
@@ -190,6 +210,44 @@ impl Report {
             let _ = writeln!(text, "{peer}: not installed, not measured");
         }
         text
+    }
+
+    /// The columns of a table after the name: what they are called, and their cell of a row.
+    fn columns<'a>(&'a self, measured: &'a Measured) -> Vec<Column<'a>> {
+        let mut columns: Vec<Column<'a>> = vec![
+            ("CPU µs/request".into(), Box::new(|series| shown(series.cpu_us(), 2))),
+            ("shard alone".into(), Box::new(|series| shown(series.shard_us(), 2))),
+            (
+                format!("vs {}", self.baseline),
+                Box::new(|series| shown(measured.ratio(series, &self.baseline), 3)),
+            ),
+        ];
+        if measured.workload.script().is_some() {
+            columns.push(("without script".into(), Box::new(|series| shown(series.plain_us(), 2))));
+            columns.push(("the call".into(), Box::new(|series| shown(spread(series.calls_us()), 2))));
+            columns.push((
+                format!("call vs {}", self.baseline),
+                Box::new(|series| shown(measured.call_difference(series, &self.baseline), 2)),
+            ));
+        }
+        columns.push((
+            "requests/s".into(),
+            Box::new(|series| shown(series.over(|sample| Some(sample.requests_per_second())), 0)),
+        ));
+        columns.push((
+            "p50 µs".into(),
+            Box::new(|series| shown(series.over(|sample| Some(sample.load.p50)), 0)),
+        ));
+        columns.push((
+            "p99 µs".into(),
+            Box::new(|series| shown(series.over(|sample| Some(sample.load.p99)), 0)),
+        ));
+        columns.push(("errors".into(), Box::new(|series| series.errors().to_string())));
+        columns.push((
+            "peak MiB".into(),
+            Box::new(|series| format!("{:.1}", series.peak_memory as f64 / f64::from(1 << 20))),
+        ));
+        columns
     }
 
     /// For programs: figures and every sample they come from.
@@ -206,16 +264,7 @@ impl Report {
             .series
             .iter()
             .map(|series| {
-                let samples: Vec<Value> = series
-                    .samples
-                    .iter()
-                    .map(|sample| {
-                        json!({"requests": sample.load.requests, "seconds": sample.load.seconds,
-                            "cpu_ns": sample.cpu_ns, "shard_cpu_ns": sample.shard_ns, "p50_us": sample.load.p50,
-                            "p99_us": sample.load.p99, "errors": sample.load.errors,
-                            "load_cpu_busy": sample.load_busy, "other_work_on_cpu": sample.others()})
-                    })
-                    .collect();
+                let samples = |of: &[Sample]| of.iter().map(sample_json).collect::<Vec<Value>>();
                 json!({
                     "name": series.name,
                     "cpu_us_per_request": spread_json(series.cpu_us()),
@@ -226,14 +275,26 @@ impl Report {
                     "p99_us": spread_json(series.over(|sample| Some(sample.load.p99))),
                     "errors": series.errors(),
                     "peak_rss_bytes": series.peak_memory,
-                    "samples": samples,
+                    "without_script_cpu_us_per_request": spread_json(series.plain_us()),
+                    "call_cpu_us": spread_json(spread(series.calls_us())),
+                    "call_cpu_us_over_baseline": spread_json(measured.call_difference(series, &self.baseline)),
+                    "samples": samples(&series.samples),
+                    "samples_without_script": samples(&series.plain),
                 })
             })
             .collect();
         json!({"name": measured.workload.name(), "what": measured.workload.what(),
             "connections": measured.connections, "contestants": contestants,
+            "not_measured": measured.left_out.iter().map(|left| json!({"name": left.name, "why": left.why})).collect::<Vec<_>>(),
             "warnings": measured.warnings(self.cpu, self.load_cpu)})
     }
+}
+
+fn sample_json(sample: &Sample) -> Value {
+    json!({"requests": sample.load.requests, "seconds": sample.load.seconds,
+        "cpu_ns": sample.cpu_ns, "shard_cpu_ns": sample.shard_ns, "p50_us": sample.load.p50,
+        "p99_us": sample.load.p99, "errors": sample.load.errors,
+        "load_cpu_busy": sample.load_busy, "other_work_on_cpu": sample.others()})
 }
 
 fn spread_json(spread: Option<Spread>) -> Value {
@@ -249,9 +310,10 @@ fn shown(spread: Option<Spread>, digits: usize) -> String {
 }
 
 /// Columns as wide as their widest cell; the first to the left, figures to the right.
-fn align<const N: usize>(text: &mut String, rows: &[[String; N]]) {
+pub(crate) fn align(text: &mut String, rows: &[Vec<String>]) {
+    let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..N).map(width).collect();
+    let widths: Vec<usize> = (0..columns).map(width).collect();
     for row in rows {
         let _ = write!(text, "  {:<1$}", row[0], widths[0]);
         for (cell, width) in row.iter().zip(&widths).skip(1) {
@@ -279,6 +341,7 @@ pub(crate) mod tests {
             name: name.into(),
             peak_memory: 3 << 20,
             samples: vec![sample(first, busy), sample(second, busy)],
+            plain: Vec::new(),
         };
         Report {
             rounds: 2,
@@ -292,6 +355,7 @@ pub(crate) mod tests {
                 workload: Workload::SmallGet,
                 connections: 64,
                 series: vec![series("tidegate", 12, 24, 0.5), series("nginx", 16, 32, 1.0)],
+                left_out: Vec::new(),
             }],
         }
     }
@@ -310,6 +374,30 @@ pub(crate) mod tests {
         ] {
             assert!(table.contains(expected), "{expected}:\n{table}");
         }
+    }
+
+    #[test]
+    fn what_a_script_costs_is_paired_with_the_same_product_without_it() {
+        let mut report = sample_report();
+        let measured = &mut report.workloads[0];
+        measured.workload = Workload::ScriptHeader;
+        measured.left_out = vec![LeftOut { name: "dgate".into(), why: "no\nmore".into() }];
+        let plain = |cpu_us: [u64; 2], like: &Series| {
+            cpu_us.map(|us| Sample { cpu_ns: us * 1_000_000, ..like.samples[0].clone() }).to_vec()
+        };
+        for (at, cpu_us) in [(0, [11, 22]), (1, [10, 27])] {
+            measured.series[at].plain = plain(cpu_us, &measured.series[at]);
+        }
+        // Tidegate 12 and 24 against 11 and 22; nginx 16 and 32 against 10 and 27.
+        let table = report.table();
+        for expected in
+            ["1.50 [1.00..2.00]", "5.50 [5.00..6.00]", "-4.00 [-5.00..-3.00]", "dgate: not measured: no\n"]
+        {
+            assert!(table.contains(expected), "{expected}:\n{table}");
+        }
+        let json = report.json();
+        assert_eq!(json["workloads"][0]["contestants"][0]["call_cpu_us"]["median"], 1.5);
+        assert_eq!(json["workloads"][0]["contestants"][1]["call_cpu_us_over_baseline"]["median"], 0.0);
     }
 
     #[test]

@@ -24,6 +24,11 @@ pub(crate) fn paired(ours: &[f64], theirs: &[f64]) -> Option<Spread> {
     spread(ours.iter().zip(theirs).filter(|(_, theirs)| **theirs > 0.0).map(|(ours, theirs)| ours / theirs))
 }
 
+/// The spread of `ours - theirs`, round by round.
+pub(crate) fn differences(ours: &[f64], theirs: &[f64]) -> Option<Spread> {
+    spread(ours.iter().zip(theirs).map(|(ours, theirs)| ours - theirs))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +48,8 @@ mod tests {
         let ratio = paired(&[8.0, 16.0, 9.0], &[10.0, 20.0, 10.0]).expect("pairs");
         assert_eq!((ratio.median, ratio.min, ratio.max), (0.8, 0.8, 0.9));
         assert_eq!(paired(&[1.0], &[0.0]), None);
+        let difference = differences(&[8.0, 16.0, 9.5], &[7.0, 15.0, 9.0]).expect("pairs");
+        assert_eq!((difference.median, difference.min, difference.max), (1.0, 0.5, 1.0));
+        assert_eq!(differences(&[1.0], &[]), None);
     }
 }

@@ -2,6 +2,7 @@
 //! operator does.
 
 use crate::Failure;
+use crate::scripts::Script;
 use crate::workload::{DOMAINS, MODULE, ROUTES_PER_DOMAIN, Workload, domain};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -62,8 +63,8 @@ fn port_in(ports: &Value) -> Option<u16> {
     }
 }
 
-/// The configuration for a workload, in JSON, which is YAML as well.
-pub(crate) fn config(workload: Workload, upstream: u16) -> Value {
+/// The configuration for a workload, with the script it runs if it is to run one, in JSON, which is YAML as well.
+pub(crate) fn config(workload: Workload, script: Option<Script>, upstream: u16) -> Value {
     let service = |namespace: &str| json!({"name": "origin", "namespace": namespace, "urls": [format!("http://127.0.0.1:{upstream}")]});
     let resources = match workload {
         Workload::Routes10k => {
@@ -86,13 +87,23 @@ pub(crate) fn config(workload: Workload, upstream: u16) -> Value {
             })
         }
         _ => {
+            let exchange = if script.is_some() { workload.exchange() } else { workload.without_script() };
             let mut route = json!({"name": "all", "namespace": "default", "service": "origin",
-                "paths": [workload.exchange().path], "methods": ["*"]});
+                "paths": [exchange.path], "methods": ["*"]});
             let mut resources = json!({"services": [service("default")]});
-            if workload == Workload::Modifier {
+            let module = match script {
+                Some(script) => Some(script.tidegate()),
+                None => (workload == Workload::Modifier).then_some(MODULE),
+            };
+            if let Some(module) = module {
                 route["modules"] = json!(["modifier"]);
                 resources["modules"] =
-                    json!([{"name": "modifier", "namespace": "default", "payloadRaw": MODULE}]);
+                    json!([{"name": "modifier", "namespace": "default", "payloadRaw": module}]);
+            }
+            if script == Some(Script::Document) {
+                resources["collections"] = json!([{"name": "notes", "namespace": "default", "schema": {}}]);
+                resources["documents"] = json!([{"id": "greeting", "namespace": "default",
+                    "collection": "notes", "data": {"text": "hello"}}]);
             }
             resources["routes"] = json!([route]);
             resources
@@ -123,11 +134,15 @@ mod tests {
     fn configurations_have_what_the_workloads_say() {
         let count =
             |config: &Value, kind: &str| config["proxy"]["init_resources"][kind].as_array().map(Vec::len);
-        let small = config(Workload::SmallGet, 1);
+        let small = config(Workload::SmallGet, None, 1);
         assert_eq!((count(&small, "routes"), count(&small, "modules")), (Some(1), None));
-        let modifier = config(Workload::Modifier, 1);
+        let modifier = config(Workload::Modifier, None, 1);
         assert_eq!(count(&modifier, "modules"), Some(1));
-        let routes = config(Workload::Routes10k, 1);
+        let document = config(Workload::ScriptDocument, Some(Script::Document), 1);
+        assert_eq!((count(&document, "modules"), count(&document, "documents")), (Some(1), Some(1)));
+        let without = config(Workload::ScriptDocument, None, 1);
+        assert_eq!((count(&without, "modules"), count(&without, "documents")), (None, None));
+        let routes = config(Workload::Routes10k, None, 1);
         assert_eq!((count(&routes, "routes"), count(&routes, "domains")), (Some(10_000), Some(100)));
     }
 }

@@ -3,7 +3,8 @@
 use crate::Failure;
 use crate::child::{Child, installed};
 use crate::contestant::wait_until_listening;
-use crate::workload::{POSTED_ANSWER, SMALL_BODY, large_body};
+use crate::scripts::REQUEST_FIELD;
+use crate::workload::{JSON_LEFT, POSTED_ANSWER, SMALL_BODY, STAMPED, json_body, large_body};
 use crate::{nginx, probe};
 use std::fs;
 use std::path::Path;
@@ -25,7 +26,7 @@ impl Upstream {
         };
         let port = probe::free_port()?;
         write("large", &large_body())?;
-        write("nginx.conf", nginx::frame(&dir, &http(&dir, port)).as_bytes())?;
+        write("nginx.conf", nginx::frame(&dir, "", &http(&dir, port)).as_bytes())?;
         let command = nginx::command(&program, &dir, &dir.join("nginx.conf"));
         let mut child = Child::start("upstream", command, cpu, &dir)?;
         wait_until_listening(&mut child, port)?;
@@ -34,10 +35,14 @@ impl Upstream {
 }
 
 fn http(dir: &Path, port: u16) -> String {
-    let answer = POSTED_ANSWER.trim_end();
+    let (answer, json) = (POSTED_ANSWER.trim_end(), json_body(JSON_LEFT));
+    let (name, value) = (REQUEST_FIELD.0.to_lowercase().replace('-', "_"), REQUEST_FIELD.1);
     format!(
         "open_file_cache max=8;\nserver {{\nlisten 127.0.0.1:{port} backlog=4096;\nroot {};\n\
-         location /small {{ return 200 '{SMALL_BODY}'; }}\nlocation = /post {{ return 200 \"{answer}\\n\"; }}\n}}\n",
+         location /small {{ return 200 '{SMALL_BODY}'; }}\nlocation = /post {{ return 200 \"{answer}\\n\"; }}\n\
+         location = /items {{ return 200 '{json}'; }}\n\
+         location = {STAMPED} {{ if ($http_{name} != \"{value}\") {{ return 400 'no {name}'; }} return 200 '{SMALL_BODY}'; }}\n\
+         }}\n",
         dir.display()
     )
 }

@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use crate::child::{Child, installed};
-use crate::workload::Workload;
+use crate::workload::Exchange;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ pub(crate) struct Load {
     pub(crate) errors: u64,
 }
 
-/// A workload's load, ready to be run again and again.
+/// An exchange as a load, ready to be run again and again.
 pub(crate) struct Wrk {
     program: PathBuf,
     script: PathBuf,
@@ -46,11 +46,18 @@ pub(crate) struct Wrk {
 }
 
 impl Wrk {
-    pub(crate) fn new(workload: Workload, connections: u32, cpu: usize, dir: &Path) -> Result<Self, Failure> {
+    /// Keeps its script as `<name>.lua` in `dir`.
+    pub(crate) fn new(
+        name: &str,
+        exchange: &Exchange,
+        connections: u32,
+        cpu: usize,
+        dir: &Path,
+    ) -> Result<Self, Failure> {
         let program = installed("wrk").ok_or("wrk is not installed (Debian: apt install wrk)")?;
-        let script = dir.join("load.lua");
-        fs::write(&script, workload.script()).map_err(|why| format!("{}: {why}", script.display()))?;
-        let path = workload.exchange().path;
+        let script = dir.join(format!("{name}.lua"));
+        fs::write(&script, exchange.load_script()).map_err(|why| format!("{}: {why}", script.display()))?;
+        let path = exchange.path.clone();
         Ok(Self { program, script, path, connections, cpu, dir: dir.to_owned() })
     }
 

@@ -63,7 +63,7 @@ fn build() -> Result<PathBuf, Failure> {
 /// The last program in what cargo tells.
 fn executable(told: &str) -> Option<PathBuf> {
     let messages = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).last()
+    messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back()
 }
 
 /// Instructions of a whole process that makes so many calls.

@@ -216,8 +216,8 @@ impl News {
                 "warn" => paint.warn(line),
                 _ => line,
             };
-            println!("  {line} {}", paint.faint(text("function")));
-            for frame in text("stack").lines() {
+            println!("  {line} {}", paint.faint([text("function"), text("route")].join(" ").trim()));
+            for frame in entry["stack"].as_array().into_iter().flatten().filter_map(Value::as_str) {
                 println!("        {}", paint.faint(frame.trim()));
             }
         }

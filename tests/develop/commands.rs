@@ -1,10 +1,8 @@
 //! `tidegate module init`, `test` and `run`.
 
-use crate::{ends, project, repository, tidegate};
+use crate::{Listening, ends, project, repository, tidegate};
 use serde_json::{Value, json};
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
 
 #[test]
 fn a_new_project_passes_its_tests_and_is_never_overwritten() {
@@ -85,17 +83,8 @@ fn a_failing_test_shows_the_difference_and_the_line() {
 #[test]
 fn a_saved_file_is_tested_again() {
     let (_folder, shop) = project();
-    let mut watching = Command::new(crate::BINARY)
-        .args(["module", "test", "--watch"])
-        .current_dir(&shop)
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the binary starts");
-    let mut lines = BufReader::new(watching.stdout.take().expect("piped")).lines();
-    let mut until = |part: &str| {
-        let found = lines.by_ref().map_while(Result::ok).any(|line| line.contains(part));
-        assert!(found, "it ended before it said {part:?}");
-    };
+    let watching = Listening::to(&shop, &["module", "test", "--watch"]);
+    let until = |part: &str| watching.until(part);
     until("2 passed, 0 failed");
     until("waiting");
     let path = shop.join("src/shop.ts");
@@ -105,8 +94,6 @@ fn a_saved_file_is_tested_again() {
     until("waiting");
     fs::write(&path, &source).expect("written");
     until("2 passed, 0 failed");
-    watching.kill().expect("it runs");
-    watching.wait().expect("it ended");
 }
 
 #[test]
@@ -136,7 +123,7 @@ fn one_request_shows_what_each_function_did() {
     fs::write(shop.join("no.json"), r#"{ "path": "/", "headers": { "A": "b" } }"#).expect("written");
     fs::write(
         shop.join("src/broken.ts"),
-        "export async function requestHandler(): Promise<Response> {\n  console.warn('trying');\n  return await fetch('http://a.example/');\n}",
+        "export async function requestHandler(): Promise<Response> {\n  console.warn('trying');\n  return fetch('http://a.example/');\n}",
     )
     .expect("written");
     let failed = ends(1, &shop, &["module", "run", "src/broken.ts", "--request", "no.json"]);

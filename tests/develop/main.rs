@@ -11,9 +11,12 @@ mod examples;
 mod pushed;
 mod typed;
 
+use harness::DEADLINE;
 use operator::node::BINARY;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 
 /// Runs the binary in a folder.
 fn tidegate(folder: &Path, words: &[&str]) -> Output {
@@ -37,6 +40,52 @@ fn ends(code: i32, folder: &Path, words: &[&str]) -> String {
     let said = said(&output);
     assert_eq!(output.status.code(), Some(code), "{words:?}\n{said}");
     said
+}
+
+/// The binary as it goes on: what it prints is heard line by line. Ended when the test lets go of it.
+struct Listening {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Listening {
+    fn to(folder: &Path, words: &[&str]) -> Self {
+        let mut child = Command::new(BINARY)
+            .args(words)
+            .current_dir(folder)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let (stdout, (tell, lines)) = (child.stdout.take().expect("piped"), channel());
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if tell.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, lines }
+    }
+
+    /// Waits for a line that has this in it.
+    #[track_caller]
+    fn until(&self, part: &str) {
+        let mut heard = Vec::new();
+        while let Ok(line) = self.lines.recv_timeout(DEADLINE) {
+            if line.contains(part) {
+                return;
+            }
+            heard.push(line);
+        }
+        panic!("it never said {part:?}: {heard:#?}");
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// A folder of the repository.

@@ -1,13 +1,11 @@
 //! `tidegate module dev`: what is saved is live.
 
 use crate::harness::Upstream;
-use crate::operator::node::{BINARY, Plan};
+use crate::operator::node::Plan;
 use crate::operator::{Says as _, request};
-use crate::{ends, project};
+use crate::{Listening, ends, project};
 use serde_json::json;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
 
 #[test]
 fn a_saved_file_is_live_and_its_requests_are_told() {
@@ -24,23 +22,8 @@ fn a_saved_file_is_live_and_its_requests_are_told() {
         json!({ "name": "r", "paths": ["/echo"], "methods": ["*"], "service": "up", "modules": ["shop"] }),
     );
 
-    let mut pushing = Command::new(BINARY)
-        .args(["module", "dev", "--admin", &admin])
-        .current_dir(&shop)
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the binary starts");
-    let mut lines = BufReader::new(pushing.stdout.take().expect("piped")).lines();
-    let mut until = |part: &str| {
-        let mut seen = Vec::new();
-        for line in lines.by_ref().map_while(Result::ok) {
-            seen.push(line);
-            if seen.last().is_some_and(|line| line.contains(part)) {
-                return;
-            }
-        }
-        panic!("it ended before it said {part:?}: {seen:#?}");
-    };
+    let pushing = Listening::to(&shop, &["module", "dev", "--admin", &admin]);
+    let until = |part: &str| pushing.until(part);
     until("is live");
     let mut client = node.client();
     assert_eq!(client.get("/echo?name=Ada").get("x-greeting"), Some("hello, Ada"));
@@ -51,6 +34,17 @@ fn a_saved_file_is_live_and_its_requests_are_told() {
     fs::write(&path, source.replace("hello, ", "good evening, ")).expect("written");
     until("is live");
     assert_eq!(client.get("/echo?name=Ada").get("x-greeting"), Some("good evening, Ada"));
+
+    // What it says and what it throws is told as it happens.
+    let loud = "export function responseModifier(ctx: any) {\n  console.log(\"seen\", ctx.request().path);\n  throw new Error(\"late\");\n}";
+    fs::write(&path, loud).expect("written");
+    until("is live");
+    assert_eq!(client.get("/echo").status(), 500);
+    until("info  seen /echo");
+    until("late");
+    until("shop.ts:3:");
+    fs::write(&path, source.replace("hello, ", "good evening, ")).expect("written");
+    until("is live");
 
     // What does not compile is shown with its line, and what ran goes on.
     fs::write(&path, "export function responseModifier(ctx: any) {\n  const x: = 1;\n}").expect("written");
@@ -71,8 +65,7 @@ fn a_saved_file_is_live_and_its_requests_are_told() {
     until("is live");
     assert_eq!(client.say("GET", "/echo", &[], b"").get("x-greeting"), Some("moin"));
 
-    pushing.kill().expect("it runs");
-    pushing.wait().expect("it ended");
+    drop(pushing);
     node.stop();
 }
 

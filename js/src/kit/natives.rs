@@ -15,6 +15,7 @@ use crate::bridge::{Bridge, throw};
 use crate::host::{ConsoleLevel, HttpResponse, Refused, Side};
 use crate::native::Text;
 use crate::operations::{Kind, Work};
+use crate::stack::with_callers;
 
 /// Puts the object into the table.
 pub(crate) fn fill<'js>(
@@ -65,6 +66,15 @@ fn suite<'js>(
             w.fault.borrow_mut().get_or_insert(Fault { message, stack, compared });
         };
     kit.set("fail", JsFunction::new(ctx.clone(), fail)?)?;
+
+    let b = bridge.clone();
+    // The mapped trace of an error that was just thrown, with those who awaited, as a failed call has it.
+    let trace = move |Text(stack): Text| {
+        let (stack, origin) = (b.maps.map(&stack), b.maps.map(&b.origin.borrow()));
+        // An error of the gateway's own has no frame of the module's: where it asked is the next best.
+        if stack.trim().is_empty() { origin } else { with_callers(&stack, &origin) }
+    };
+    kit.set("trace", JsFunction::new(ctx.clone(), trace)?)?;
 
     let (w, b) = (world.clone(), bridge.clone());
     // 0: as every call.

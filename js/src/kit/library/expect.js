@@ -4,6 +4,8 @@ import { native } from "tidegate:native";
 import { equal, includes, picked } from "tidegate:kit/equal";
 import { show, brief } from "tidegate:kit/show";
 
+native.need("kit");
+
 class AssertionError extends Error {
   get name() { return "AssertionError"; }
 }
@@ -194,14 +196,26 @@ expect.objectContaining = (part) => matcher(`<an object with ${brief(part)}>`, (
 expect.arrayContaining = (items) => matcher(`<an array with ${brief(items)}>`, (value) =>
   Array.isArray(value) && items.every((item) => value.some((known) => equal(known, item, false))));
 
+// Traces of errors, as they were when they were first looked at: who awaited is known only then.
+const traces = new WeakMap();
+
+function traceOf(error) {
+  let stack = traces.get(error);
+  if (stack === undefined) {
+    try {
+      stack = native.kit.trace(String(error.stack ?? ""));
+    } catch {
+      stack = "";
+    }
+    traces.set(error, stack);
+  }
+  return stack;
+}
+
 // What the runner is told of something thrown.
 export function failure(error) {
   if (!(error instanceof Error)) return { message: `thrown: ${brief(error)}`, stack: "" };
   const message = error instanceof AssertionError ? error.message : `${error.name}: ${error.message}`;
   const { expected, actual } = error instanceof AssertionError ? error : {};
-  let stack = "";
-  try {
-    stack = native.mapStack(String(error.stack ?? ""));
-  } catch {}
-  return { message, stack, expected, actual };
+  return { message, stack: traceOf(error), expected, actual };
 }

@@ -640,9 +640,12 @@ declare module "tidegate/test" {
     readonly error: any;
     readonly steps: { readonly function: string; readonly cpuMicroseconds: number; readonly error: any }[];
   }
-  /** One request through all functions, in the gateway's order. An Error as `upstream` is a failed connection. */
+  /**
+   * One request through all functions of a module, or of a list of modules, in the gateway's order. An Error as `upstream`
+   * is a failed connection.
+   */
   export function run(
-    module: Module | object,
+    module: Module | object | readonly object[],
     request?: BuiltRequest | RequestParts | string,
     options?: { upstream?: AnswerOf | ((sent: SentRequest) => AnswerOf | Promise<AnswerOf>) },
   ): Promise<Outcome>;

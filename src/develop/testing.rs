@@ -44,13 +44,15 @@ impl Test {
     /// Exit code 1: a test failed or a file could not be run.
     pub fn run(&self) -> Result<ExitCode, String> {
         let mut watch = Watch::default();
-        let mut totals = self.all(&mut watch)?;
-        while self.watch {
+        let totals = self.all(&mut watch)?;
+        if !self.watch {
+            return Ok(if totals.failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS });
+        }
+        loop {
             println!("{}", Paint::for_stdout().faint("waiting for a file to be saved; Ctrl-C ends"));
             watch.wait(|| ());
-            totals = self.all(&mut watch)?;
+            self.all(&mut watch)?;
         }
-        Ok(if totals.failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 
     fn all(&self, watch: &mut Watch) -> Result<Totals, String> {

@@ -102,6 +102,30 @@ fn handlers_and_errors() {
 }
 
 #[test]
+fn several_modules_in_list_order() {
+    holds(
+        "export function fetchUpstream() { return 'http://a'; }",
+        r#"
+        const mark = (name: string) => ({
+          requestModifier(ctx: any) { ctx.request().headers.add("x-order", name); ctx.set("last", name); },
+          responseModifier(ctx: any) { ctx.upstream().headers.add("x-order", name + ctx.get("last")); },
+        });
+        it("runs all of them", async () => {
+          const { sent, response } = await run([subject, mark("1"), { default: mark("2") }], "/", { upstream: {} });
+          expect([sent.url, sent.headers.get("x-order"), response.headers.get("x-order")]).toEqual(["http://a", "1, 2", "12, 22"]);
+        });
+        it("asks error handlers until one answers", async () => {
+          const handlers = [{ errorHandler() {} }, { errorHandler(ctx: any) { ctx.response().status(599).end("b"); } }];
+          const { response, steps } = await run([subject, ...handlers], "/", { upstream: new Error("no") });
+          expect([response.status, steps.length]).toEqual([599, 3]);
+        });
+        it("has one that chooses", async () => {
+          await expect(run([subject, subject], "/")).rejects.toThrow("more than one of the modules exports fetchUpstream");
+        });"#,
+    );
+}
+
+#[test]
 fn one_request_tells_what_each_function_did() {
     let report = single(
         r#"

@@ -1,4 +1,4 @@
-// run(module, request, …): one request through all functions of a module in the gateway's order. Each function has the
+// run(module, request, …): one request through all functions of a module, or of several, in the gateway's order. Each function has the
 // budget of a call, and what the gateway refuses is refused here.
 import { native, promised } from "tidegate:native";
 import { bind, invoke, invokeErrorHandler, respond, pumping } from "tidegate:context";
@@ -21,6 +21,13 @@ export function run(module, given = undefined, options = {}) {
   return turn;
 }
 
+// A function and the object it is called on, where it is one of the default export's.
+function functionOf(module, name) {
+  const [own, object] = [module?.[name], module?.default];
+  if (typeof own === "function") return [own];
+  return typeof object === "object" && typeof object?.[name] === "function" ? [object[name], object] : null;
+}
+
 class UpstreamError extends Error {
   get name() { return "UpstreamError"; }
 }
@@ -35,13 +42,12 @@ class Run {
   outcome = { sent: null, response: null, error: null, steps: [] };
 
   constructor(module, given, options) {
-    for (const name of NAMES) {
-      const [own, object] = [module?.[name], module?.default];
-      if (typeof own === "function") this.#functions.push([own]);
-      else if (typeof object === "object" && typeof object?.[name] === "function") this.#functions.push([object[name], object]);
-      else this.#functions.push(null);
+    const modules = Array.isArray(module) ? module : [module];
+    for (const name of NAMES) this.#functions.push(modules.map((one) => functionOf(one, name)).filter((f) => f !== null));
+    for (const index of [FETCH_UPSTREAM, REQUEST_HANDLER]) {
+      if (this.#functions[index].length > 1) throw new TypeError(`run(): more than one of the modules exports ${NAMES[index]}`);
     }
-    if (this.#functions.every((f) => f === null)) {
+    if (this.#functions.every((list) => list.length === 0)) {
       throw new TypeError(`run(): the module exports none of ${NAMES.join(", ")}; import it with: import * as name from "./name"`);
     }
     this.#hasService = "upstream" in options || !this.#has(REQUEST_HANDLER);
@@ -54,11 +60,16 @@ class Run {
     this.#begin();
   }
 
-  #has(index) { return this.#functions[index] !== null; }
+  #has(index) { return this.#functions[index].length > 0; }
 
-  // Calls a function the module has; its slice of CPU time begins anew.
-  async #call(index, ...more) {
-    bind(index, ...this.#functions[index]);
+  #isAnswered() {
+    const { isWritten, isEnded } = kit.look(RESPONSE);
+    return isWritten || isEnded;
+  }
+
+  // Calls a function; its slice of CPU time begins anew.
+  async #call(index, [f, self], ...more) {
+    bind(index, f, self);
     await promised(kit.renew());
     const step = { function: NAMES[index], cpuMicroseconds: 0, error: null };
     this.outcome.steps.push(step);
@@ -100,17 +111,16 @@ class Run {
   async #serve() {
     let url = null;
     if (this.#hasService && this.#has(FETCH_UPSTREAM)) {
-      const chosen = await this.#call(FETCH_UPSTREAM);
+      const chosen = await this.#call(FETCH_UPSTREAM, this.#functions[FETCH_UPSTREAM][0]);
       if (typeof chosen === "string") url = chosen;
     }
-    if (this.#has(REQUEST_MODIFIER)) {
-      await this.#call(REQUEST_MODIFIER);
-      const answered = kit.look(RESPONSE);
-      if (answered.isEnded) return this.#own();
+    for (const f of this.#functions[REQUEST_MODIFIER]) {
+      await this.#call(REQUEST_MODIFIER, f);
+      if (kit.look(RESPONSE).isEnded) return this.#own();
     }
     if (!this.#hasService) {
-      await this.#call(REQUEST_HANDLER);
-      return kit.look(RESPONSE).isWritten || kit.look(RESPONSE).isEnded ? this.#own() : new ReceivedResponse(204, [], new Uint8Array(0));
+      await this.#call(REQUEST_HANDLER, this.#functions[REQUEST_HANDLER][0]);
+      return this.#isAnswered() ? this.#own() : new ReceivedResponse(204, [], new Uint8Array(0));
     }
     const seen = kit.look(REQUEST);
     this.outcome.sent = new SentRequest(seen, url, await this.#leaving(REQUEST));
@@ -118,7 +128,7 @@ class Run {
     const { status, fields, body, trailers } = await this.#answer();
     kit.upstream(status, fields.flat(), body, (trailers ?? []).flat());
     this.#begin();
-    if (this.#has(RESPONSE_MODIFIER)) await this.#call(RESPONSE_MODIFIER);
+    for (const f of this.#functions[RESPONSE_MODIFIER]) await this.#call(RESPONSE_MODIFIER, f);
     const after = kit.look(UPSTREAM);
     return new ReceivedResponse(after.status, after.fields, await this.#leaving(UPSTREAM));
   }
@@ -132,15 +142,16 @@ class Run {
 
   async #failed(error) {
     const isUpstreams = error instanceof UpstreamError;
-    if (this.#has(ERROR_HANDLER)) {
-      kit.clearResponse();
-      const name = typeof error?.name === "string" && /^[A-Za-z0-9]+$/.test(error.name) ? error.name : "Error";
-      const code = isUpstreams ? error.code : "thrown";
+    const name = typeof error?.name === "string" && /^[A-Za-z0-9]+$/.test(error.name) ? error.name : "Error";
+    const code = isUpstreams ? error.code : "thrown";
+    if (this.#has(ERROR_HANDLER)) kit.clearResponse();
+    for (const f of this.#functions[ERROR_HANDLER]) {
       try {
-        await this.#call(ERROR_HANDLER, name, String(error?.message ?? error), code);
-        if (kit.look(RESPONSE).isWritten || kit.look(RESPONSE).isEnded) return await this.#own();
+        await this.#call(ERROR_HANDLER, f, name, String(error?.message ?? error), code);
+        if (this.#isAnswered()) return await this.#own();
       } catch {
-        // The step has it; the client gets what a module without an errorHandler would give.
+        // The step has it; the client gets what modules without an errorHandler would give.
+        break;
       }
     }
     return new ReceivedResponse(isUpstreams ? 502 : 500, [], new Uint8Array(0), error);

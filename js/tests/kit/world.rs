@@ -108,12 +108,16 @@ fn state_cache_secrets_and_hooks() {
 #[test]
 fn mocks_and_spies() {
     holds(
-        "export const tool = { name: () => 'real' };",
+        "export const tool = { name: () => 'real' }; export function fixed() {}",
         r#"
         it("replaces a method", () => {
           const spy = spyOn(subject.tool, "name").returns("fake");
           expect(subject.tool.name()).toBe("fake");
           expect(spy).toHaveBeenCalledTimes(1);
+        });
+        it("says what cannot be replaced", () => {
+          expect(() => spyOn(subject, "fixed" as any)).toThrow("exports of a module");
+          expect(() => spyOn(globalThis, "fetch" as any)).toThrow("'fetch' cannot be replaced");
         });
         it("gives it back", () => expect(subject.tool.name()).toBe("real"));
         it.each([[1, 2, 3], [2, 2, 4]])("adds %0 and %1", (a: number, b: number, sum: number) => {

@@ -39,7 +39,12 @@ export function spyOn(object, name) {
   const original = object[name];
   if (typeof original !== "function") throw new TypeError(`spyOn(): '${String(name)}' is no method`);
   const mocked = mock(original);
-  object[name] = mocked;
+  try {
+    object[name] = mocked;
+  } catch (cause) {
+    const why = "exports of a module and what requests share cannot be; hand it in as an argument or an object's method";
+    throw new TypeError(`spyOn(): '${String(name)}' cannot be replaced: ${why}`, { cause });
+  }
   spies.push(() => (object[name] = original));
   return mocked;
 }

@@ -47,7 +47,8 @@ pub(crate) struct Compare {
     /// Connections of the load, where the workload does not say otherwise
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=8000))]
     pub(crate) connections: u32,
-    /// What scripts cost: all workloads and peers that have scripts, where the two are not given
+    /// What scripts cost: all workloads and peers that have scripts, where the two are not given. Each product is also
+    /// measured without the script, next to it in every round; the difference is the cost of the call
     #[arg(long)]
     pub(crate) scripts: bool,
     /// Peers to measure beside Tidegate [default: nginx,haproxy]; one that is not installed is left out
@@ -110,13 +111,13 @@ impl Compare {
 pub(crate) enum Peer {
     Nginx,
     Haproxy,
-    /// nginx with njs
+    /// nginx with njs (Debian: libnginx-mod-http-js)
     NginxNjs,
-    /// nginx with lua-nginx-module
+    /// nginx with lua-nginx-module (Debian: libnginx-mod-http-lua, lua-cjson)
     NginxLua,
-    /// HAProxy with Lua
+    /// HAProxy with Lua (Debian: haproxy, lua-cjson)
     HaproxyLua,
-    /// DGate 2
+    /// DGate 2 (cargo install dgate; its build needs libclang)
     Dgate,
 }
 

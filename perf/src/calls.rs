@@ -146,8 +146,7 @@ fn table(calls: &[Call], before: &[Call]) -> String {
     }
     let mut text = String::new();
     align(&mut text, &rows);
-    text.push_str("per call: best of 40 rounds of 2,000 calls");
-    text.push_str("; instructions as callgrind counts them\n");
+    text.push_str("per call: best of 40 rounds of 2,000 calls; instructions as callgrind counts them\n");
     text
 }
 

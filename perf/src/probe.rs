@@ -124,6 +124,52 @@ fn dechunk(mut rest: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
+    /// Answers one request on a port of its own.
+    fn once(answer: &'static str) -> u16 {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a client");
+            // The whole head: what is left unread when a connection is closed resets it.
+            let (mut head, mut byte) = (Vec::new(), [0]);
+            while !head.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
+                head.push(byte[0]);
+            }
+            let _ = stream.write_all(answer.as_bytes());
+        });
+        port
+    }
+
+    #[test]
+    fn a_wrong_answer_is_told_from_a_right_one() {
+        let exchange = |answer, field| Exchange {
+            method: "GET",
+            path: "/".into(),
+            host: "h".into(),
+            body: Vec::new(),
+            answer,
+            field,
+        };
+        let bytes = |text: &str| Answer::Bytes(text.into());
+        let json = |text: &str| Answer::Json(text.into());
+        for (answer, expected, field, fault) in [
+            ("HTTP/1.1 200 OK\r\nA: b\r\n\r\nab", bytes("ab"), Some(("a", "b")), None),
+            ("HTTP/1.1 200 OK\r\nA: c\r\n\r\nab", bytes("ab"), Some(("a", "b")), Some("no field a: b")),
+            ("HTTP/1.1 200 OK\r\n\r\nax", bytes("ab"), None, Some("differs at byte 1")),
+            ("HTTP/1.1 500 No\r\n\r\nab", bytes("ab"), None, Some("answered 500")),
+            ("HTTP/1.1 200 OK\r\n\r\n{\"b\":2,\"a\":1}", json("{\"a\":1,\"b\":2}"), None, None),
+            ("HTTP/1.1 200 OK\r\n\r\n{\"b\":2,\"a\":3}", json("{\"a\":1,\"b\":2}"), None, Some("differs")),
+            ("HTTP/1.1 200 OK\r\n\r\n{\"b\":2, \"a\":1}", json("{\"a\":1,\"b\":2}"), None, Some("differs")),
+        ] {
+            let said = check(once(answer), &exchange(expected, field)).err();
+            let right = match (&said, fault) {
+                (Some(said), Some(fault)) => said.contains(fault),
+                (said, fault) => said.is_none() && fault.is_none(),
+            };
+            assert!(right, "{answer:?}: {said:?}");
+        }
+    }
+
     #[test]
     fn answers_are_read_whole_or_not_at_all() {
         for (answer, expected) in [

@@ -243,11 +243,13 @@ impl Host for KitHost {
 
     fn cache_update(
         &self,
-        _: CacheScope,
+        scope: CacheScope,
         key: &str,
         update: CacheUpdate,
     ) -> Pending<Result<Option<CacheValue>, Refused>> {
-        let done = self.0.store.borrow_mut().update(key, update, self.0.clock.monotonic_ms());
+        // The cluster's store is another one: its keys cannot be those of a node.
+        let key = if scope == CacheScope::Cluster { format!("\0{key}") } else { key.to_owned() };
+        let done = self.0.store.borrow_mut().update(&key, update, self.0.clock.monotonic_ms());
         Box::pin(std::future::ready(done))
     }
 

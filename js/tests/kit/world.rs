@@ -106,6 +106,24 @@ fn state_cache_secrets_and_hooks() {
 }
 
 #[test]
+fn counters_are_exact_and_those_of_the_cluster_are_others() {
+    holds(
+        "export { increment, compareAndSet, readCache, hasCache } from 'tidegate/storage';",
+        r#"
+        it("counts", async () => {
+          expect(await subject.increment("n", 2, { ttl: 1 })).toBe(2);
+          expect(await subject.increment("n", 1, { scope: "cluster" })).toBe(1);
+          expect([cache.get("n"), subject.hasCache("n")]).toEqual([2, true]);
+          expect(await subject.compareAndSet("n", 2, 9)).toBe(true);
+          expect(await subject.compareAndSet("n", 2, 10)).toBe(false);
+          expect(await subject.readCache("n", { scope: "cluster" })).toBe(1);
+          cache.set("text", "not a number");
+          await expect(subject.increment("text")).rejects.toThrow("no whole number");
+        });"#,
+    );
+}
+
+#[test]
 fn mocks_and_spies() {
     holds(
         "export const tool = { name: () => 'real' }; export function fixed() {}",

@@ -163,7 +163,8 @@ fn metrics_are_strict_and_bounded() {
                 sample.replace(&sample[at..at + 4 + sample[at + 4..].find('"').unwrap_or(0) + 1], "");
             by_labels.entry(labels).or_default().push((bound.parse().expect("a bound"), *value));
         }
-        assert!(!by_labels.is_empty(), "{name}");
+        // No module has run here: its families are announced and empty.
+        assert!(!by_labels.is_empty() || name.starts_with("tidegate_module_"), "{name}");
         for (labels, mut buckets) in by_labels {
             buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
             assert!(buckets.windows(2).all(|pair| pair[0].1 <= pair[1].1), "{name} {labels}: {buckets:?}");

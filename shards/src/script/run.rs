@@ -1,6 +1,6 @@
-//! The modules of one exchange: a context of each stage's module, leased for as long as it may be called again, and the
-//! functions in their order. `fetchUpstream` and `requestHandler` belong to the one stage that has them; request and
-//! response modifiers run in list order; error handlers until one answers.
+//! The modules of one exchange: a context of each stage's module, leased from its first call for as long as it may be
+//! called again, and the functions in their order. `fetchUpstream` and `requestHandler` belong to the one stage that has
+//! them; request and response modifiers run in list order; error handlers until one answers.
 
 use super::Trouble;
 use super::feed::{Feed, Pump};
@@ -25,13 +25,19 @@ use tidegate_snapshot::{Pipeline, Script};
 
 /// One module, ready to be called.
 struct Stage {
-    lease: Lease,
     engine: Rc<Engine>,
+    /// The module's context, from its first call on: a module that only looks at responses holds none while the upstream is
+    /// waited for, and the few contexts that are in use stay warm.
+    lease: Option<Lease>,
     /// What of it was called last: whoever wrote the body that is still to come.
     last: Option<Function>,
 }
 
 impl Stage {
+    fn has(&self, function: Function) -> bool {
+        self.engine.runtime.functions().has(function)
+    }
+
     fn body_cap(&self) -> u64 {
         self.engine.script.limits.body_bytes as u64
     }
@@ -53,7 +59,7 @@ pub enum Before {
 }
 
 impl Scripts {
-    /// Borrows a context of every module that this request gets; none if the request gets none of them.
+    /// Gets every module ready that this request gets; none if the request gets none of them.
     pub fn begin(&self, pipeline: &Pipeline, lent: Lent) -> Result<Result<Run, Lent>, Box<(Trouble, Lent)>> {
         let (mut chosen, mut failed) = (SmallVec::<[_; 1]>::new(), None);
         for stage in &pipeline.stages {
@@ -71,16 +77,7 @@ impl Scripts {
             return Ok(Err(lent));
         }
         let view = Scripted::new(lent, chosen.len() > 1);
-        let mut stages = SmallVec::new();
-        for engine in chosen {
-            match engine.runtime.lease(view.clone()) {
-                Ok(lease) => stages.push(Stage { lease, engine, last: None }),
-                Err(failure) => {
-                    let trouble = told(failure, &engine.script, None);
-                    return Err(Box::new((trouble, view.close().expect("lent a moment ago"))));
-                }
-            }
-        }
+        let stages = chosen.into_iter().map(|engine| Stage { engine, lease: None, last: None }).collect();
         Ok(Ok(Run { stages, view, lender: self.lender.clone() }))
     }
 }
@@ -126,10 +123,9 @@ impl Run {
     /// Everything that must run while a body written in pieces is sent.
     pub fn feed(&mut self, pieces: Rc<dyn Chunks>) -> Feed<'_> {
         let cap = self.stages.iter().map(Stage::body_cap).max().unwrap_or(0);
-        let pumps = self.stages.iter_mut().map(|Stage { lease, engine, last }| Pump {
-            call: Box::pin(lease.pump()),
-            script: &engine.script,
-            function: *last,
+        let pumps = self.stages.iter_mut().filter_map(|Stage { lease, engine, last }| {
+            let call = Box::pin(lease.as_mut()?.pump());
+            Some(Pump { call, script: &engine.script, function: *last })
         });
         let running = &self.lender.running;
         Feed { pumps: pumps.collect(), pieces, view: self.view.clone(), running, cap }
@@ -148,6 +144,13 @@ impl Run {
         let (running, view) = (&self.lender.running, &self.view);
         let Stage { lease, engine, last } = &mut self.stages[at];
         *last = Some(function);
+        let lease = match lease {
+            Some(lease) => lease,
+            None => {
+                let leased = engine.runtime.lease(view.clone());
+                lease.insert(leased.map_err(|failure| told(failure, &engine.script, Some(function)))?)
+            }
+        };
         let call = match error {
             Some(error) => lease.call_error_handler(error),
             None => lease.call(function),
@@ -199,7 +202,7 @@ impl Run {
 
     fn with(&self, function: Function) -> impl Iterator<Item = usize> + use<> {
         let has: SmallVec<[usize; 4]> =
-            (0..self.stages.len()).filter(|at| self.stages[*at].lease.has(function)).collect();
+            (0..self.stages.len()).filter(|at| self.stages[*at].has(function)).collect();
         has.into_iter()
     }
 
@@ -265,15 +268,14 @@ impl Run {
     /// Gives contexts back that nothing more is asked of once the request has gone upstream, warm for the next request.
     /// Answers whether any are left.
     pub fn keep_later(&mut self) -> bool {
-        self.stages.retain(|stage| {
-            stage.lease.has(Function::ResponseModifier) || stage.lease.has(Function::ErrorHandler)
-        });
+        self.stages
+            .retain(|stage| stage.has(Function::ResponseModifier) || stage.has(Function::ErrorHandler));
         !self.stages.is_empty()
     }
 
     /// Whether a module looks at responses.
     pub fn modifies_response(&self) -> bool {
-        self.stages.iter().any(|stage| stage.lease.has(Function::ResponseModifier))
+        self.stages.iter().any(|stage| stage.has(Function::ResponseModifier))
     }
 
     /// The error handlers in list order, until one writes a response.

@@ -44,7 +44,8 @@ struct Made {
 struct Kept {
     link: Box<Link>,
     framing: BodyFraming,
-    is_uploaded: bool,
+    /// It can carry another exchange once its body was read: said while its head was still here.
+    is_reusable: bool,
 }
 
 impl From<Own> for Made {
@@ -340,6 +341,7 @@ impl<'t> Exchange<'t, '_> {
         }
         // What is still going up is given up: the modules have made a response of their own.
         let Answered { mut link, is_uploaded, .. } = answered;
+        let is_reusable = is_uploaded && link.head.keep_alive() && framing != BodyFraming::UntilClose;
         let own = match (replaced, outcome) {
             (Some(own), _) => own,
             (None, Outcome::Whole(bytes)) => {
@@ -355,18 +357,17 @@ impl<'t> Exchange<'t, '_> {
             return Ok(Reply::Own(Made {
                 own,
                 is_upstreams,
-                source: Some(Kept { link, framing, is_uploaded }),
+                source: Some(Kept { link, framing, is_reusable }),
             }));
         }
-        self.give_back(Kept { link, framing, is_uploaded }, is_read);
+        self.give_back(Kept { link, framing, is_reusable }, is_read);
         Ok(Reply::Own(Made { own, is_upstreams, source: None }))
     }
 
     /// Keeps an upstream's connection whose body went through a module, if it was read to its end.
     fn give_back(&self, kept: Kept, is_read: bool) {
-        let Kept { link, framing, is_uploaded } = kept;
-        if is_read && is_uploaded && link.head.keep_alive() && framing != BodyFraming::UntilClose {
-            self.local.upstreams.pool.give_back(link, &self.local.limits, &self.local.lender.counters);
+        if is_read && kept.is_reusable {
+            self.local.upstreams.pool.give_back(kept.link, &self.local.limits, &self.local.lender.counters);
         }
     }
 

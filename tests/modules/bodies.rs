@@ -217,3 +217,29 @@ fn no_module_runs_for_a_body_that_is_refused_by_its_length() {
     let log = stage.node.log();
     assert!(!log.contains("ran for POST"), "{log}");
 }
+
+/// A response that a module has read, rewritten or transformed leaves its connection as good as it was.
+#[test]
+fn connections_are_kept_when_a_module_has_had_the_body() {
+    let stage = Stage::new();
+    for (name, source) in [
+        ("reads", "export async function responseModifier(ctx: any) { await ctx.upstream().readBody() }"),
+        (
+            "edits",
+            "export async function responseModifier(ctx: any) { const up = ctx.upstream(); up.writeJson(await up.readJson()) }",
+        ),
+        (
+            "pipes",
+            "export function responseModifier(ctx: any) { const up = ctx.upstream(); up.writeBody(up.body.pipeThrough(new TransformStream())) }",
+        ),
+    ] {
+        stage.before(name, source);
+        let mut client = stage.node.client();
+        client.get(&format!("/{name}"));
+        let before = stage.upstream.connections();
+        for _ in 0..20 {
+            assert_eq!(client.get(&format!("/{name}")).status(), 203);
+        }
+        assert_eq!(stage.upstream.connections(), before, "{name}");
+    }
+}

@@ -77,9 +77,10 @@ fn swaps() -> u32 {
     std::env::var("TIDEGATE_SWAPS").ok().and_then(|text| text.parse().ok()).unwrap_or(150)
 }
 
+/// Without what is mapped from files: the store keeps a log of all the versions.
 fn resident_kib(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("a line of memory");
+    let line = status.lines().find(|line| line.starts_with("RssAnon")).expect("a line of memory");
     line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
 }
 
@@ -139,7 +140,7 @@ fn swaps_cost_neither_memory_nor_a_request() {
         later.sort();
         let at = |times: &[std::time::Duration], part: usize| times[times.len() * part / 100];
         println!(
-            "{} swaps, {served} requests: first calls p50 {:?} p99 {:?}, later ones p50 {:?} p99 {:?}; RSS {warm} -> {after} KiB",
+            "{} swaps, {served} requests: first calls p50 {:?} p99 {:?}, later ones p50 {:?} p99 {:?}; anonymous memory {warm} -> {after} KiB",
             swaps(),
             at(&first, 50),
             at(&first, 99),

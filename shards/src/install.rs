@@ -94,6 +94,7 @@ pub async fn run(local: Rc<Local>, mut mailbox: Mailbox) {
                 ToShard::Written { ticket, outcome } => local.lender.writes.answer(ticket, outcome),
                 ToShard::Cached { ticket, outcome } => local.lender.counting.answer(ticket, outcome),
                 ToShard::Resolved { ticket, outcome } => local.lender.names.answer(ticket, outcome),
+                ToShard::Profile { .. } => {}
                 ToShard::Run(order) => begin(&local, order),
                 ToShard::Drain => {
                     local.is_draining.set(true);

@@ -12,6 +12,7 @@ mod job;
 mod message;
 mod path_pattern;
 mod path_tree;
+mod profile;
 mod records;
 mod report;
 mod route;
@@ -25,6 +26,7 @@ pub use job::{JobOrder, JobOutcome, JobReport};
 pub use message::{Event, EventKind, EventLevel, ToAdmin, ToShard};
 pub use path_pattern::{PathPattern, PathPatternError, Piece};
 pub use path_tree::{Found, MAX_PARAMS, Match, MethodSet, Params, PathTree};
+pub use profile::{IntervalProfile, Phase, ProfileRow, ProfileSink, Scope, Scopes, Times};
 pub use records::RecordSink;
 pub use report::{
     FunctionReport, LATENCY_BOUNDS_US, RouteReport, ScriptNow, ScriptReport, ShardReport, ShardTotals,

@@ -1,6 +1,8 @@
 //! The messages of the mailboxes. Snapshots do not travel here: each shard has a newest-wins slot for them.
 
-use crate::{CacheUpdate, CacheValue, DocumentWrite, JobOrder, JobReport, ShardReport};
+use crate::{
+    CacheUpdate, CacheValue, DocumentWrite, IntervalProfile, JobOrder, JobReport, Scopes, ShardReport,
+};
 use std::sync::Arc;
 
 /// From a shard to the admin.
@@ -52,6 +54,8 @@ pub enum ToAdmin {
     Ran(Box<JobReport>),
     /// What was counted since the last report.
     Report(Box<ShardReport>),
+    /// The latency profile of an interval.
+    Profile(Arc<IntervalProfile>),
     /// Something worth a log line.
     Event(Box<Event>),
     /// The shard has closed its listener and finished its requests.
@@ -87,6 +91,14 @@ pub enum ToShard {
     },
     /// Run a job of a module; answered by [`ToAdmin::Ran`].
     Run(Box<JobOrder>),
+    /// Which rows of the latency profile are wanted besides those of the flags, and until when (milliseconds since
+    /// 1970). The newest such message counts.
+    Profile {
+        /// Which.
+        scopes: Scopes,
+        /// Until when.
+        until_ms: u64,
+    },
     /// Close the listener, finish what is in flight, then say [`ToAdmin::Drained`] and end.
     Drain,
 }

@@ -153,6 +153,7 @@ impl Actor {
                     self.tools.metrics.lock().unwrap_or_else(PoisonError::into_inner).absorb(*report);
                 }
                 ToAdmin::Event(event) => self.hear(&event),
+                ToAdmin::Profile(_) => {}
                 ToAdmin::Ran(report) => self.schedule.tell(News::Ran(report)),
                 ToAdmin::Drained { shard } => {
                     self.schedule.tell(News::Drained(shard));

@@ -3,8 +3,11 @@
 
 use crate::fault::Fault;
 use crate::limits::Limits;
-use crate::wire::{Broken, Input, Output};
+use crate::wire::{self, Broken, Input, Output};
 use tidegate_codec::{BodyDecoder, BodyFraming, Malformed, encode};
+
+/// Room for a chunk's size, its line feeds and the last chunk.
+const CHUNK_OVERHEAD: usize = 32;
 
 /// How a body leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,13 +105,19 @@ impl Body {
                 continue;
             }
             match framing {
-                OutFraming::Chunked => encode::chunk(out, &input.buffer[data]),
+                OutFraming::Chunked => {
+                    wire::grow(out, data.len() + CHUNK_OVERHEAD);
+                    encode::chunk(out, &input.buffer[data]);
+                }
                 // A buffer that is nothing but content changes hands instead of being copied.
                 OutFraming::Plain if out.is_empty() && data == (0..input.buffer.len()) => {
                     std::mem::swap(out, &mut input.buffer);
                     used = 0;
                 }
-                OutFraming::Plain => out.extend_from_slice(&input.buffer[data]),
+                OutFraming::Plain => {
+                    wire::grow(out, data.len());
+                    out.extend_from_slice(&input.buffer[data]);
+                }
             }
         }
     }

@@ -46,10 +46,8 @@ pub async fn serve(local: Rc<Local>, socket: Socket, address: SocketAddr) {
         }
         // What one large message needed is not kept for an idle connection.
         let keep = local.limits.connection_buffer_bytes;
-        session.output.buffer.shrink_to(keep);
-        if session.input.buffer.is_empty() {
-            session.input.buffer.shrink_to(keep);
-        }
+        session.output.shrink(keep);
+        session.input.shrink(keep);
     }
 }
 

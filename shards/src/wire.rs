@@ -1,6 +1,10 @@
 //! One transport and its buffers: what a client's connection and an upstream's have in common. An input is what was
 //! read and not used yet, an output is what will go out with the next write.
 
+mod spare;
+
+pub use spare::grow;
+
 use crate::fault::Fault;
 use crate::secure::{self, Insecure, Sealed, Server, Session};
 use std::net::SocketAddr;
@@ -104,9 +108,12 @@ impl Input {
         }
     }
 
-    /// The same within a time of its own.
+    /// The same for a body, within a time of its own.
     pub async fn fill_within(&mut self, room: usize, time: Duration) -> Result<usize, Broken> {
         self.reader.deadline().arm(time, Cut::Read);
+        if !self.reader.is_reading() {
+            grow(&mut self.buffer, room);
+        }
         self.fill(room).await
     }
 
@@ -124,10 +131,15 @@ impl Input {
             // What comes is records; nothing is kept for what will be in them.
             buffer = std::mem::take(&mut sealed.records);
         }
-        buffer.clear();
-        buffer.shrink_to(most);
-        buffer.reserve(room);
+        spare::settle(&mut buffer, room, most);
         self.reader.read_ahead(buffer);
+    }
+
+    /// Keeps no more room than that while nothing is there.
+    pub fn shrink(&mut self, most: usize) {
+        if self.buffer.is_empty() {
+            spare::settle(&mut self.buffer, 0, most);
+        }
     }
 
     /// Drops the first bytes of the buffer.
@@ -150,7 +162,9 @@ impl Output {
 
     /// Keeps no more room than that: what one large message needed is not for all the small ones.
     pub fn shrink(&mut self, most: usize) {
-        self.buffer.shrink_to(most);
+        if self.buffer.is_empty() {
+            spare::settle(&mut self.buffer, 0, most);
+        }
         if let Some(sealed) = &mut self.sealed {
             sealed.records.shrink_to(most);
         }

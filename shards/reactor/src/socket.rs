@@ -143,7 +143,7 @@ impl Reader {
     /// Reads once, appending to `buffer` at most what its spare capacity holds (`want` is reserved first if there is
     /// less). 0 is the end of input.
     pub async fn read(&mut self, buffer: &mut Vec<u8>, want: usize) -> io::Result<usize> {
-        if self.early.is_some() || self.ahead.as_ref().is_some_and(|ahead| ahead.is_started()) {
+        if self.is_reading() {
             return self.read_started(buffer).await;
         }
         let mut bytes = std::mem::take(buffer);
@@ -168,6 +168,11 @@ impl Reader {
                 Err(error)
             }
         }
+    }
+
+    /// Whether a read ahead is under way or has ended: the next read gives its bytes, in its buffer.
+    pub fn is_reading(&self) -> bool {
+        self.early.is_some() || self.ahead.as_ref().is_some_and(|ahead| ahead.is_started())
     }
 
     async fn read_started(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {

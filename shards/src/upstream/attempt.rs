@@ -8,7 +8,7 @@ use crate::counters::Counters;
 use crate::fault::Fault;
 use crate::limits::Limits;
 use crate::link::{Answered, Link, Pump, Uploaded};
-use crate::wire::{Broken, Input, Output, Peer};
+use crate::wire::{self, Broken, Input, Output, Peer};
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -110,6 +110,7 @@ impl<'x> Attempt<'_, 'x> {
         let mut result = Err(Fault::UpstreamClosed);
         if let Some(up) = &mut link.output {
             self.write_head(&mut up.buffer);
+            wire::grow(&mut up.buffer, bytes.len() + arrived);
             up.buffer.extend_from_slice(bytes);
             up.buffer.extend_from_slice(&input.buffer[..arrived]);
             result = up

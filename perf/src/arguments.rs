@@ -1,8 +1,11 @@
 //! The command line. Bounds are checked here, so that nothing is started for a run that cannot work.
 
-use crate::workload::{SCRIPTED, Workload};
+use crate::Failure;
+use crate::pace::{Plan, Request, target};
+use crate::workload::{Answer, Exchange, SCRIPTED, Workload};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Measures Tidegate beside its peers.
 #[derive(Parser)]
@@ -18,6 +21,8 @@ pub(crate) enum Command {
     Compare(Compare),
     /// Measure what calls of modules cost by themselves: no network, one thread, the host interface answered at once
     Calls(Calls),
+    /// Load a server at a fixed rate and tell latencies from when each request was due (open loop, HTTP/1.1)
+    Pace(Pace),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -34,6 +39,85 @@ pub(crate) struct Calls {
     /// How the result is printed
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     pub(crate) output: Output,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Pace {
+    /// What is asked for: http://HOST:PORT/PATH
+    #[arg(long)]
+    url: String,
+    #[command(flatten)]
+    beat: Beat,
+    /// CPU that the load is bound to; best one that nobody else uses [default: any]
+    #[arg(long)]
+    cpu: Option<usize>,
+    /// Never sleep: the most exact, where the CPU is the load's own
+    #[arg(long)]
+    spin: bool,
+    /// Also write the percentile distribution, in the form that HdrHistogram's plotters read
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hgrm: Option<PathBuf>,
+    /// How the result is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+}
+
+/// How often a load at a fixed rate asks, and for how long.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Beat {
+    /// Requests a second
+    #[arg(long, default_value_t = 5_000.0, value_parser = rate)]
+    rate: f64,
+    /// Connections; a request that is due and finds none free waits, and its clock runs
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=8000))]
+    connections: u32,
+    /// How long: 500ms, 10s, 2m
+    #[arg(long = "for", value_name = "TIME", default_value = "10s", value_parser = duration)]
+    length: Duration,
+    /// Random gaps (a Poisson process) with this seed, instead of even ones
+    #[arg(long, value_name = "SEED")]
+    poisson: Option<u64>,
+    /// How long an answer may take from when its request was due
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    timeout: Duration,
+}
+
+impl Pace {
+    pub(crate) fn plan(&self) -> Result<Plan, Failure> {
+        let (address, host, path) = target(&self.url)?;
+        let answer = Answer::Bytes(Vec::new());
+        let exchange = Exchange { method: "GET", path, host, body: Vec::new(), answer, field: None };
+        let plan = self.beat.plan(address, Request::new(&exchange, false));
+        Ok(Plan { cpu: self.cpu, spin: self.spin, ..plan })
+    }
+}
+
+impl Beat {
+    /// A plan that is bound to no CPU.
+    pub(crate) fn plan(&self, address: std::net::SocketAddr, request: Request) -> Plan {
+        let Self { rate, connections, length, poisson, timeout } = *self;
+        Plan { address, request, rate, seed: poisson, connections, length, timeout, cpu: None, spin: false }
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| "it is a number of requests a second")?;
+    if (0.1..=5e6).contains(&rate) { Ok(rate) } else { Err("it is between 0.1 and 5,000,000".into()) }
+}
+
+/// `500ms`, `10s`, `2m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit_ms = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        _ => return Err("it is a number with ms, s or m".into()),
+    };
+    let ms = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit_ms));
+    let ms = ms.filter(|ms| (1..=86_400_000).contains(ms)).ok_or("it is between 1ms and a day")?;
+    Ok(Duration::from_millis(ms))
 }
 
 #[derive(Args, Clone, Debug)]
@@ -161,6 +245,20 @@ pub(crate) enum Output {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_and_rates_are_within_bounds() {
+        for (text, ms) in [("500ms", Some(500)), ("10s", Some(10_000)), ("2m", Some(120_000))] {
+            assert_eq!(duration(text).ok(), ms.map(Duration::from_millis), "{text}");
+        }
+        for wrong in ["", "s", "10", "0s", "1h", "-1s", "1.5s", "99999999999999999999s", "9999m"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(rate("0.5"), Ok(0.5));
+        for wrong in ["0", "-1", "NaN", "inf", "x"] {
+            assert!(rate(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn peers_have_the_names_they_are_asked_for_by() {

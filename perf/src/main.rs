@@ -10,6 +10,7 @@ mod dgate;
 mod haproxy;
 mod interrupt;
 mod nginx;
+mod pace;
 mod plot;
 mod probe;
 mod processor;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Compare(options) => compare(&options),
         Command::Calls(options) => calls::run(&options).map(|text| print!("{text}")),
+        Command::Pace(options) => pace::run(&options).map(|text| print!("{text}")),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -44,7 +44,7 @@ const OUTSIDE: &[(&str, &[&str], bool)] = &[
     ("rustls-native-certs", &["Cargo.toml"], false),
     ("rustls-pki-types", &["Cargo.toml"], true),
     ("rustls*", &["shards/Cargo.toml"], true),
-    ("httparse", &["shards/codec/Cargo.toml"], false),
+    ("httparse", &["shards/codec/Cargo.toml", "perf/Cargo.toml"], false),
     ("crossbeam*", &["shards/mailbox/Cargo.toml"], false),
     ("rquickjs*", &["js/Cargo.toml"], false),
     ("oxc*", &["js/Cargo.toml"], false),

@@ -9,6 +9,7 @@ mod doctor;
 mod ground;
 mod listen;
 mod ports;
+mod recording;
 mod serve;
 mod signals;
 mod surroundings;

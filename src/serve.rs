@@ -3,6 +3,7 @@
 
 use crate::args::Serve;
 use crate::ports::{Ports, PortsFile};
+use crate::recording::{self, Watch};
 use crate::{cores, ground, listen, signals, surroundings};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -12,7 +13,6 @@ use std::time::{Duration, Instant};
 use tidegate_admin::config::{FileConfig, LoadOptions, load};
 use tidegate_admin::{AdminHandle, ShardLink, TestServer};
 use tidegate_mailbox::QueueWriter;
-use tidegate_recorder::{Feed, RecorderHandle, RecorderOptions};
 use tidegate_shards::{Driver, RingOptions, ShardOptions, cache_mesh, spawn_shard, wakeups};
 use tidegate_snapshot::{ModuleLimits, RecordSink, ToAdmin, ToShard};
 use tracing::{info, warn};
@@ -53,7 +53,7 @@ impl Plan {
 struct Shards {
     threads: Vec<JoinHandle<()>>,
     inboxes: Vec<QueueWriter<ToShard>>,
-    recorder: Option<RecorderHandle>,
+    recorder: Option<Watch>,
 }
 
 /// Runs the gateway until a signal ends it.
@@ -112,10 +112,13 @@ pub fn run(words: &[String]) -> Result<(), String> {
 }
 
 /// Waits for the signal, then drains. A second signal ends at once.
-fn live(args: &Serve, admin: &AdminHandle, shards: Shards) -> Result<(), String> {
+fn live(args: &Serve, admin: &AdminHandle, mut shards: Shards) -> Result<(), String> {
     let signal = loop {
         if let Some(signal) = signals::wait(Duration::from_secs(1)) {
             break signal;
+        }
+        if let Some(recorder) = &mut shards.recorder {
+            recorder.look();
         }
         if let Some(shard) = shards.threads.iter().position(JoinHandle::is_finished) {
             return Err(format!("shard {shard} ended by itself; the log says why"));
@@ -141,10 +144,7 @@ fn live(args: &Serve, admin: &AdminHandle, shards: Shards) -> Result<(), String>
             return Err("ended at once by a second signal".into());
         }
     }
-    match shards.recorder.map(RecorderHandle::stop) {
-        Some(Err(error)) => Err(format!("the access log's last lines could not be written: {error}")),
-        _ => Ok(()),
-    }
+    shards.recorder.map_or(Ok(()), Watch::stop)
 }
 
 fn plan(words: &[String]) -> Result<Plan, String> {
@@ -285,28 +285,16 @@ fn start_admin(plan: &mut Plan, inbox: tidegate_admin::Inbox) -> Result<AdminHan
     tidegate_admin::start(options).map_err(|error| error.to_string())
 }
 
-/// The access log's recorder, where a folder is given.
-fn start_recorder(args: &Serve, shards: u16) -> Result<(Vec<Feed>, Option<RecorderHandle>), String> {
-    let Some(dir) = &args.access_log_dir else { return Ok((Vec::new(), None)) };
-    let options = RecorderOptions {
-        dir: dir.clone(),
-        segment_bytes: args.access_log_segment_bytes,
-        keep_segments: args.access_log_segments,
-        buffer_bytes: 64 << 10,
-        queue_depth: 64,
-    };
-    let (feeds, handle) = tidegate_recorder::start(options, usize::from(shards))
-        .map_err(|error| format!("--access-log-dir {}: {error}", dir.display()))?;
-    Ok((feeds, Some(handle)))
-}
-
 fn start_shards(
     plan: &mut Plan,
     admin: &AdminHandle,
     to_admin: QueueWriter<ToAdmin>,
 ) -> Result<Shards, String> {
     let (mut threads, mut inboxes, mut links) = (Vec::new(), Vec::new(), Vec::new());
-    let (feeds, recorder) = start_recorder(&plan.args, plan.shards)?;
+    let (feeds, recorder) = match recording::start(&plan.args, plan.shards)? {
+        Some(started) => (started.feeds, Some(Watch::new(started.handle))),
+        None => (Vec::new(), None),
+    };
     let mut feeds = feeds.into_iter();
     let (tell, told) = mpsc::channel();
     let snapshot = admin.snapshot();

@@ -21,6 +21,8 @@ pub(crate) struct DirectDisk {
     gathered: Vec<u8>,
     /// How much of `gathered`, from its start, is in the file.
     tail: usize,
+    /// How much of `gathered`, from its start, is the header of the open segment.
+    header: usize,
     /// Where in the file `gathered` begins; a multiple of `BLOCK`.
     at: u64,
     /// How much may be gathered before it is written, in bytes.
@@ -33,7 +35,7 @@ impl DirectDisk {
     /// A disk that gathers about two buffers before it writes.
     pub(crate) fn new(buffer_bytes: usize) -> Self {
         let limit = buffer_bytes.saturating_mul(2).max(2 * BLOCK);
-        Self { file: None, gathered: Vec::new(), tail: 0, at: 0, limit, written: 0, dirty: false }
+        Self { file: None, gathered: Vec::new(), tail: 0, header: 0, at: 0, limit, written: 0, dirty: false }
     }
 
     /// Tries a padded write on the open, empty segment, so that a file system which takes `O_DIRECT` at open and
@@ -88,15 +90,19 @@ impl DirectDisk {
         self.at += whole as u64;
         self.written += (whole - self.tail) as u64;
         self.tail = 0;
+        self.header = 0;
         self.dirty = true;
         Ok(())
     }
 }
 
 impl Disk for DirectDisk {
-    async fn open(&mut self, path: &Path) -> io::Result<()> {
+    async fn open(&mut self, path: &Path, header: &[u8]) -> io::Result<()> {
+        debug_assert!(header.len() < BLOCK, "a header leaves with the first block");
         let file = OpenOptions::new().write(true).create_new(true).mode(0o640).dma_open(path).await?;
         self.file = Some(file);
+        self.gathered.splice(0..0, header.iter().copied());
+        self.header = header.len();
         Ok(())
     }
 
@@ -137,8 +143,9 @@ impl Disk for DirectDisk {
             let _ = file.truncate(self.at + self.tail as u64).await;
             let _ = file.close().await;
         }
-        self.gathered.drain(..self.tail);
-        self.tail = 0;
+        // The header was this file's.
+        self.gathered.drain(..self.tail.max(self.header));
+        (self.tail, self.header) = (0, 0);
         self.at = 0;
     }
 
@@ -151,7 +158,7 @@ impl Disk for DirectDisk {
     }
 
     fn held_lines(&self) -> u64 {
-        lines(&self.gathered[self.tail..])
+        lines(&self.gathered[self.tail.max(self.header)..])
     }
 
     fn written(&self) -> u64 {
@@ -160,5 +167,9 @@ impl Disk for DirectDisk {
 
     async fn pause(&mut self, how_long: Duration) {
         glommio::timer::sleep(how_long).await;
+    }
+
+    async fn step_aside(&mut self) {
+        glommio::executor().yield_now().await;
     }
 }

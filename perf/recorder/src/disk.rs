@@ -7,8 +7,9 @@ use std::time::Duration;
 
 /// One open segment at a time, appended to.
 pub(crate) trait Disk {
-    /// Creates a new segment file; one that exists already is an error.
-    async fn open(&mut self, path: &Path) -> io::Result<()>;
+    /// Creates a new segment file that begins with `header`, before lines that another file did not take; a file that
+    /// exists already is an error.
+    async fn open(&mut self, path: &Path, header: &[u8]) -> io::Result<()>;
 
     /// Accepts all of `lines` or, on an error, none of them.
     async fn append(&mut self, lines: &[u8]) -> io::Result<()>;
@@ -26,7 +27,7 @@ pub(crate) trait Disk {
     /// Whether a segment is open.
     fn is_open(&self) -> bool;
 
-    /// Bytes accepted for the open segment.
+    /// Bytes accepted for the open segment, its header included.
     fn length(&self) -> u64;
 
     /// Lines accepted that no file has yet.
@@ -37,4 +38,7 @@ pub(crate) trait Disk {
 
     /// Sleeps.
     async fn pause(&mut self, how_long: Duration);
+
+    /// Lets others of this thread go on.
+    async fn step_aside(&mut self);
 }

@@ -1,7 +1,7 @@
 //! A shard's end of the recorder: buffers out, buffers back. Nothing here waits, makes a system call, or lets more
 //! buffers exist than the bound.
 
-use crate::RecorderOptions;
+use crate::AccessOptions;
 use crate::counters::{Counters, lines};
 use crate::inbox::{Inbox, Line};
 use std::sync::Arc;
@@ -23,11 +23,7 @@ pub struct Feed {
 }
 
 /// One feed per shard and the recorder's ends of all of them.
-pub(crate) fn feeds(
-    options: &RecorderOptions,
-    shards: usize,
-    counters: &Arc<Counters>,
-) -> (Vec<Feed>, Inbox) {
+pub(crate) fn feeds(options: &AccessOptions, shards: usize, counters: &Arc<Counters>) -> (Vec<Feed>, Inbox) {
     let depth = options.queue_depth.max(1);
     // What waits, one that the shard fills and one that the recorder writes.
     let bound = depth + 2;

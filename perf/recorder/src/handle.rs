@@ -8,36 +8,45 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
+/// The figures of a recorder, for whoever shows them; they stay readable after its end.
+#[derive(Clone, Debug, Default)]
+pub struct RecorderGauge {
+    pub(crate) access: Arc<Counters>,
+    pub(crate) profile: Arc<Counters>,
+}
+
+impl RecorderGauge {
+    /// What was written and dropped so far.
+    pub fn stats(&self) -> RecorderStats {
+        RecorderStats { access: self.access.stats(), profile: self.profile.stats() }
+    }
+}
+
 /// The running recorder.
 pub struct RecorderHandle {
     thread: Option<JoinHandle<io::Result<()>>>,
-    counters: Arc<Counters>,
+    gauge: RecorderGauge,
     stop: Arc<AtomicBool>,
 }
 
 impl RecorderHandle {
     pub(crate) fn new(
         thread: JoinHandle<io::Result<()>>,
-        counters: Arc<Counters>,
+        gauge: RecorderGauge,
         stop: Arc<AtomicBool>,
     ) -> Self {
-        Self { thread: Some(thread), counters, stop }
+        Self { thread: Some(thread), gauge, stop }
     }
 
-    /// What was written and dropped so far.
-    pub fn stats(&self) -> RecorderStats {
-        self.counters.stats()
+    /// Its figures.
+    pub fn gauge(&self) -> RecorderGauge {
+        self.gauge.clone()
     }
 
     /// Writes everything that was submitted before this call, syncs, closes, and ends the thread. An error means that
     /// some of it could not be written; it is counted as dropped.
     pub fn stop(mut self) -> io::Result<()> {
         self.end()
-    }
-
-    #[cfg(test)]
-    pub(crate) fn counters(&self) -> Arc<Counters> {
-        self.counters.clone()
     }
 
     fn end(&mut self) -> io::Result<()> {

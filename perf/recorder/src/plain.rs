@@ -23,8 +23,12 @@ impl PlainDisk {
 }
 
 impl Disk for PlainDisk {
-    async fn open(&mut self, path: &Path) -> io::Result<()> {
-        self.file = Some(File::options().write(true).create_new(true).mode(0o640).open(path)?);
+    async fn open(&mut self, path: &Path, header: &[u8]) -> io::Result<()> {
+        let file = File::options().write(true).create_new(true).mode(0o640).open(path)?;
+        file.write_all_at(header, 0)?;
+        self.file = Some(file);
+        self.length = header.len() as u64;
+        self.written += self.length;
         Ok(())
     }
 
@@ -73,4 +77,6 @@ impl Disk for PlainDisk {
     async fn pause(&mut self, how_long: Duration) {
         std::thread::sleep(how_long);
     }
+
+    async fn step_aside(&mut self) {}
 }

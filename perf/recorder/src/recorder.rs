@@ -1,22 +1,17 @@
-//! The actor: one loop that takes buffers, writes them, rotates, syncs once a second and recovers from a disk that
-//! fails, over whichever disk could be had. Must never stop for a failing disk, and never hold a buffer back for one.
+//! The actor of one kind of file: a loop that takes lines, writes them, rotates, syncs once a second and recovers from a
+//! disk that fails, over whichever disk could be had. Must never stop for a failing disk, and never hold a line back for
+//! one.
 
 use crate::counters::{Counters, lines};
-use crate::direct::DirectDisk;
 use crate::disk::Disk;
 use crate::inbox::{Inbox, Pace};
-use crate::plain::PlainDisk;
+use crate::intervals::Intervals;
 use crate::segment::Segments;
-use crate::{Engine, RecorderOptions};
-use glommio::{LocalExecutorBuilder, Placement};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// How often what was written is made durable, and its length visible.
@@ -26,12 +21,64 @@ const RETRY_AFTER: Duration = Duration::from_millis(250);
 /// Buffers taken between two looks at the clock.
 const TURN: usize = 64;
 
+/// Where lines come from.
+pub(crate) enum Source {
+    /// Buffers of access lines.
+    Access(Inbox),
+    /// Intervals of the profile, a line at a time: each is compressed here, which takes a while.
+    Profile(Box<Intervals>),
+}
+
+impl Source {
+    fn take(&mut self, stopping: bool) -> Option<(usize, Vec<u8>)> {
+        match self {
+            Self::Access(inbox) => inbox.take(),
+            Self::Profile(intervals) => intervals.take(stopping).map(|line| (0, line)),
+        }
+    }
+
+    fn give_back(&mut self, from: usize, buffer: Vec<u8>) {
+        match self {
+            Self::Access(inbox) => inbox.give_back(from, buffer),
+            Self::Profile(intervals) => intervals.give_back(buffer),
+        }
+    }
+
+    /// What every file begins with.
+    fn header(&self) -> Vec<u8> {
+        match self {
+            Self::Access(_) => Vec::new(),
+            Self::Profile(intervals) => intervals.header(),
+        }
+    }
+
+    /// What a buffer that was not written counts for: lines may be all there is of an interval, or some of it.
+    fn buffers(&self) -> u64 {
+        match self {
+            Self::Access(_) => 1,
+            Self::Profile(_) => 0,
+        }
+    }
+}
+
+/// What a recorder is born with.
+pub(crate) struct Orders {
+    pub(crate) source: Source,
+    pub(crate) segments: Segments,
+    pub(crate) segment_bytes: u64,
+    pub(crate) buffer_bytes: usize,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) stop: Arc<AtomicBool>,
+    /// Told once, when the first segment is open or cannot be.
+    pub(crate) ready: Sender<io::Result<()>>,
+}
+
 pub(crate) struct Recorder {
-    inbox: Inbox,
+    source: Source,
+    header: Vec<u8>,
     segments: Segments,
     counters: Arc<Counters>,
     stop: Arc<AtomicBool>,
-    /// Told once, when the first segment is open or cannot be.
     ready: Option<Sender<io::Result<()>>>,
     segment_bytes: u64,
     buffer_bytes: usize,
@@ -45,37 +92,17 @@ pub(crate) struct Recorder {
     lost: Option<io::Error>,
 }
 
-/// Whether this process may make a ring at all. glommio does not ask: where seccomp or an old kernel refuses, it panics
-/// with a guess about the kernel's age, on everybody's error stream.
-fn has_io_uring() -> bool {
-    // SAFETY: a zeroed io_uring_params (120 bytes, plain integers) is valid, and the kernel writes within it.
-    unsafe {
-        let mut params = [0u64; 15];
-        let ring = libc::syscall(libc::SYS_io_uring_setup, 1, params.as_mut_ptr());
-        if ring >= 0 {
-            libc::close(ring as i32);
-        }
-        ring >= 0
-    }
-}
-
 impl Recorder {
-    pub(crate) fn new(
-        options: &RecorderOptions,
-        inbox: Inbox,
-        segments: Segments,
-        counters: Arc<Counters>,
-        stop: Arc<AtomicBool>,
-        ready: Sender<io::Result<()>>,
-    ) -> Self {
+    pub(crate) fn new(orders: Orders) -> Self {
         Self {
-            inbox,
-            segments,
-            counters,
-            stop,
-            ready: Some(ready),
-            segment_bytes: options.segment_bytes,
-            buffer_bytes: options.buffer_bytes,
+            header: orders.source.header(),
+            source: orders.source,
+            segments: orders.segments,
+            counters: orders.counters,
+            stop: orders.stop,
+            ready: Some(orders.ready),
+            segment_bytes: orders.segment_bytes,
+            buffer_bytes: orders.buffer_bytes,
             current: PathBuf::new(),
             synced: Instant::now(),
             unsynced: (0, 0),
@@ -84,71 +111,49 @@ impl Recorder {
         }
     }
 
-    /// The thread's whole life.
-    pub(crate) fn live(mut self, engine: Engine) -> io::Result<()> {
-        if engine == Engine::Direct {
-            // glommio panics where a container hides /sys, for one; lines in a file matter more than how they got there.
-            match catch_unwind(AssertUnwindSafe(|| self.live_direct())) {
-                Ok(Some(ended)) => return ended,
-                Ok(None) => {}
-                Err(_) => {
-                    let (buffers, lines) = std::mem::take(&mut self.unsynced);
-                    self.counters.dropped(buffers, lines);
-                }
-            }
-        }
-        self.live_plain()
+    /// Bytes that a shard gathers, and so about the size of what is appended.
+    pub(crate) fn buffer_bytes(&self) -> usize {
+        self.buffer_bytes
     }
 
-    /// `None`: no io_uring, or no direct I/O in this folder; nothing was taken yet.
-    fn live_direct(&mut self) -> Option<io::Result<()>> {
-        if !has_io_uring() {
-            return None;
-        }
-        // The default ring and buffers would not fit into the usual 8 MiB of lockable memory.
-        let executor =
-            LocalExecutorBuilder::new(Placement::Unbound).io_memory(1 << 20).ring_depth(128).make().ok()?;
-        executor.run(async {
-            let mut disk = DirectDisk::new(self.buffer_bytes);
-            self.open(&mut disk).await.ok()?;
-            if disk.probe().await.is_err() {
-                disk.abandon().await;
-                let _ = std::fs::remove_file(&self.current);
-                return None;
-            }
-            self.counters.set_direct(disk.is_direct());
-            self.begun();
-            Some(self.run(&mut disk).await)
-        })
+    /// Bytes in files so far.
+    pub(crate) fn written(&self) -> u64 {
+        self.counters.stats().written_bytes
     }
 
-    fn live_plain(&mut self) -> io::Result<()> {
-        self.counters.set_direct(false);
-        let mut disk = PlainDisk::after(self.counters.stats().written_bytes);
-        let life = pin!(async {
-            match self.open(&mut disk).await {
-                Ok(()) => self.begun(),
-                Err(why) => match self.ready.take() {
-                    Some(ready) => {
-                        // Whoever started this is told; nothing was submitted yet.
-                        let _ = ready.send(Err(why));
-                        return Ok(());
-                    }
-                    None => self.failed(&mut disk, why).await,
-                },
-            }
-            self.run(&mut disk).await
-        });
-        match life.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(ended) => ended,
-            Poll::Pending => unreachable!("a plain disk is always ready"),
-        }
+    /// What was accepted since the last sync is lost.
+    pub(crate) fn count_unsynced(&mut self) {
+        let (buffers, lines) = std::mem::take(&mut self.unsynced);
+        self.counters.dropped(buffers, lines);
     }
 
-    fn begun(&mut self) {
+    /// The first segment is open: whoever started this is told.
+    pub(crate) fn begun(&mut self, direct: bool) {
+        self.counters.set_direct(direct);
         if let Some(ready) = self.ready.take() {
             let _ = ready.send(Ok(()));
         }
+    }
+
+    /// The first segment cannot be opened. `true`: whoever started this is told, and that was all; otherwise there are
+    /// lines to come, and the disk is tried again.
+    pub(crate) async fn refused<D: Disk>(&mut self, disk: &mut D, why: io::Error) -> bool {
+        match self.ready.take() {
+            Some(ready) => {
+                let _ = ready.send(Err(why));
+                true
+            }
+            None => {
+                self.failed(disk, &why).await;
+                false
+            }
+        }
+    }
+
+    /// Lets go of an open segment that turned out to be of no use.
+    pub(crate) async fn give_up<D: Disk>(&mut self, disk: &mut D) {
+        disk.abandon().await;
+        let _ = std::fs::remove_file(&self.current);
     }
 
     pub(crate) async fn run<D: Disk>(&mut self, disk: &mut D) -> io::Result<()> {
@@ -157,7 +162,7 @@ impl Recorder {
             // Read before the queues are looked at: what was submitted before the stop is found.
             let stopping = self.stop.load(Ordering::Acquire);
             let taken = self.turn(disk, stopping).await;
-            if self.unsynced.0 > 0 && self.synced.elapsed() >= SYNC_EVERY {
+            if self.unsynced.1 > 0 && self.synced.elapsed() >= SYNC_EVERY {
                 self.sync(disk).await;
             }
             if taken > 0 {
@@ -174,21 +179,26 @@ impl Recorder {
     async fn turn<D: Disk>(&mut self, disk: &mut D, stopping: bool) -> usize {
         let mut taken = 0;
         while taken < TURN {
-            let Some((line, buffer)) = self.inbox.take() else { break };
+            let Some((from, buffer)) = self.source.take(stopping) else { break };
             taken += 1;
+            let buffers = self.source.buffers();
             match self.write(disk, &buffer, stopping).await {
                 Ok(()) => {
-                    self.unsynced.0 += 1;
+                    self.unsynced.0 += buffers;
                     self.unsynced.1 += lines(&buffer);
                 }
                 Err(why) => {
-                    self.counters.dropped(1, lines(&buffer));
+                    self.counters.dropped(buffers, lines(&buffer));
                     if stopping {
                         self.lost.get_or_insert(why);
                     }
                 }
             }
-            self.inbox.give_back(line, buffer);
+            self.source.give_back(from, buffer);
+            if buffers == 0 {
+                // Compressing is work; who else lives on this thread has waited for it.
+                disk.step_aside().await;
+            }
         }
         if taken > 0 {
             self.counters.set_written(disk.written());
@@ -205,14 +215,19 @@ impl Recorder {
         }
         let written = self.append(disk, buffer).await;
         match written {
-            Ok(()) => self.retry_at = None,
-            Err(ref why) => self.failed(disk, io::Error::from(why.kind())).await,
+            Ok(()) => {
+                if self.retry_at.take().is_some() {
+                    self.counters.set_failing(None);
+                }
+            }
+            Err(ref why) => self.failed(disk, why).await,
         }
         written
     }
 
     async fn append<D: Disk>(&mut self, disk: &mut D, buffer: &[u8]) -> io::Result<()> {
-        let full = disk.length() > 0 && disk.length() + buffer.len() as u64 > self.segment_bytes;
+        let length = disk.length();
+        let full = length > self.header.len() as u64 && length + buffer.len() as u64 > self.segment_bytes;
         if disk.is_open() && full {
             disk.close().await?;
         }
@@ -223,10 +238,10 @@ impl Recorder {
     }
 
     /// Opens the next segment and deletes those that are too old.
-    async fn open<D: Disk>(&mut self, disk: &mut D) -> io::Result<()> {
+    pub(crate) async fn open<D: Disk>(&mut self, disk: &mut D) -> io::Result<()> {
         loop {
             let path = self.segments.next_path()?;
-            match disk.open(&path).await {
+            match disk.open(&path, &self.header).await {
                 Ok(()) => self.current = path,
                 // Of a recorder that ran in this very second.
                 Err(why) if why.kind() == io::ErrorKind::AlreadyExists => continue,
@@ -256,20 +271,21 @@ impl Recorder {
                     disk.abandon().await;
                 }
             }
-            Err(why) => self.failed(disk, why).await,
+            Err(why) => self.failed(disk, &why).await,
         }
     }
 
     /// Leaves the disk alone for a while. A full disk will take the same file again; any other failure is the file's.
-    async fn failed<D: Disk>(&mut self, disk: &mut D, why: io::Error) {
+    async fn failed<D: Disk>(&mut self, disk: &mut D, why: &io::Error) {
         self.retry_at = Some(Instant::now() + RETRY_AFTER);
+        self.counters.set_failing(Some(why));
         if !matches!(why.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
             disk.abandon().await;
         }
     }
 
     async fn end<D: Disk>(&mut self, disk: &mut D) -> io::Result<()> {
-        let empty = disk.is_open() && disk.length() == 0;
+        let empty = disk.is_open() && disk.length() <= self.header.len() as u64;
         if !disk.is_open() && disk.length() > 0 {
             // Lines that a failed segment did not take; if no other can be had, closing says so.
             let _ = self.open(disk).await;
@@ -284,7 +300,7 @@ impl Recorder {
         } else {
             // What was gathered counts as one buffer: where one ended and the next began is not known any more.
             let lines = disk.held_lines();
-            self.counters.dropped(u64::from(lines > 0), lines);
+            self.counters.dropped(u64::from(lines > 0) * self.source.buffers(), lines);
         }
         closed.and(self.lost.take().map_or(Ok(()), Err))
     }

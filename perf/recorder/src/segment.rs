@@ -4,16 +4,26 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
-/// The segment files of one folder.
+/// What stands in a segment, as its name says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `access-TIME-NUMBER.log`
+    Access,
+    /// `profile-TIME-NUMBER.hlog`
+    Profile,
+}
+
+/// The segment files of one kind in one folder.
 pub(crate) struct Segments {
     dir: PathBuf,
+    kind: Kind,
     keep: usize,
     next: u64,
 }
 
 impl Segments {
-    pub(crate) fn new(dir: PathBuf, keep: usize) -> Self {
-        Self { dir, keep: keep.max(1), next: 1 }
+    pub(crate) fn new(dir: PathBuf, kind: Kind, keep: usize) -> Self {
+        Self { dir, kind, keep: keep.max(1), next: 1 }
     }
 
     /// Where the next segment goes; a new name at each call, so that one in use is passed over by asking again. Makes
@@ -21,7 +31,13 @@ impl Segments {
     pub(crate) fn next_path(&mut self) -> io::Result<PathBuf> {
         fs::create_dir_all(&self.dir)?;
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let path = self.dir.join(format!("access-{}-{:06}.log", utc(seconds), self.next));
+        let path = self.dir.join(format!(
+            "{}-{}-{:06}.{}",
+            self.kind.prefix(),
+            utc(seconds),
+            self.next,
+            self.kind.ending()
+        ));
         self.next += 1;
         Ok(path)
     }
@@ -32,7 +48,7 @@ impl Segments {
         let mut old: Vec<PathBuf> = entries
             .flatten()
             .map(|entry| entry.path())
-            .filter(|path| path != current && is_segment(path))
+            .filter(|path| path != current && self.kind.names(path))
             .collect();
         old.sort_unstable();
         let spare = old.len().saturating_sub(self.keep - 1);
@@ -41,19 +57,41 @@ impl Segments {
     }
 }
 
-/// `access-` 16 characters of time, `-` digits `.log`.
-fn is_segment(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let Some(rest) = name.strip_prefix("access-").and_then(|rest| rest.strip_suffix(".log")) else {
-        return false;
-    };
-    rest.split_once('-').is_some_and(|(time, number)| {
-        time.len() == 16 && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
-    })
+impl Kind {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Access => "access",
+            Self::Profile => "profile",
+        }
+    }
+
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Access => "log",
+            Self::Profile => "hlog",
+        }
+    }
+
+    /// Prefix, `-`, 16 characters of time, `-`, digits, `.`, ending.
+    fn names(self, path: &Path) -> bool {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let rest = name.strip_prefix(self.prefix()).and_then(|rest| rest.strip_suffix(self.ending()));
+        let Some(rest) = rest.and_then(|rest| rest.strip_prefix('-')?.strip_suffix('.')) else {
+            return false;
+        };
+        rest.split_once('-').is_some_and(|(time, number)| {
+            time.len() == 16 && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+        })
+    }
 }
 
-/// Seconds since 1970 as `20261121T120102Z`. Days to date by Howard Hinnant's `civil_from_days`.
+/// Seconds since 1970 as `20261121T120102Z`.
 fn utc(seconds: u64) -> String {
+    utc_readable(seconds).replace(['-', ':'], "")
+}
+
+/// Seconds since 1970 as `2026-11-21T12:01:02Z`. Days to date by Howard Hinnant's `civil_from_days`.
+pub(crate) fn utc_readable(seconds: u64) -> String {
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
@@ -63,7 +101,8 @@ fn utc(seconds: u64) -> String {
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!("{year:04}{month:02}{day:02}T{:02}{:02}{:02}Z", second / 3_600, second / 60 % 60, second % 60)
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 #[cfg(test)]
@@ -94,11 +133,12 @@ mod tests {
             "access-notes.log",
             "access-20261121T120102Z-.log",
             "other.log",
+            "profile-20261121T120102Z-000001.hlog",
         ];
         names.iter().for_each(|name| fs::write(dir.path().join(name), "x").expect("file"));
-        let segments = Segments::new(dir.path().to_owned(), 2);
+        let segments = Segments::new(dir.path().to_owned(), Kind::Access, 2);
         segments.retire(&dir.path().join(names[0]));
         let left: Vec<&str> = names.into_iter().filter(|name| dir.path().join(name).exists()).collect();
-        assert_eq!(left, [names[0], names[3], names[4], names[5], names[6]]);
+        assert_eq!(left, [names[0], names[3], names[4], names[5], names[6], names[7]]);
     }
 }

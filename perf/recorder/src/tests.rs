@@ -1,22 +1,30 @@
 //! The recorder as the process sees it, on both engines, and its loop over a disk that fails.
 
+mod failing;
+mod profile;
+
 use super::*;
-use crate::disk::Disk;
 use std::fs;
 use std::path::Path;
-use std::pin::pin;
-use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-fn options(dir: &Path) -> RecorderOptions {
-    RecorderOptions {
-        dir: dir.to_owned(),
-        segment_bytes: 1 << 30,
-        keep_segments: 8,
-        buffer_bytes: 16 * 1024,
-        queue_depth: 4,
-    }
+fn options(dir: &Path) -> AccessOptions {
+    let files = FileOptions { dir: dir.to_owned(), segment_bytes: 1 << 30, keep_segments: 8 };
+    AccessOptions { files, buffer_bytes: 16 * 1024, queue_depth: 4 }
+}
+
+/// A recorder of access lines alone.
+fn start_access(
+    engine: Engine,
+    access: AccessOptions,
+    shards: usize,
+) -> Result<(Vec<Feed>, RecorderHandle), RecorderError> {
+    let options = RecorderOptions { access: Some(access), profile: None };
+    start_on(engine, options, shards).map(|started| (started.feeds, started.handle))
+}
+
+fn stats(handle: &RecorderHandle) -> StreamStats {
+    handle.gauge().stats().access
 }
 
 /// The segments of a folder, oldest first.
@@ -64,8 +72,9 @@ fn check_round_trip(
     expect_segments: std::ops::RangeInclusive<usize>,
 ) {
     const LINES: usize = 20_000;
-    let options = RecorderOptions { segment_bytes, keep_segments: 1_000, ..options(dir) };
-    let (feeds, handle) = start_on(engine, options.clone(), 2).expect("start");
+    let mut options = options(dir);
+    (options.files.segment_bytes, options.files.keep_segments) = (segment_bytes, 1_000);
+    let (feeds, handle) = start_access(engine, options.clone(), 2).expect("start");
     let shards: Vec<_> = feeds
         .into_iter()
         .enumerate()
@@ -74,8 +83,7 @@ fn check_round_trip(
         })
         .collect();
     shards.into_iter().for_each(|shard| shard.join().expect("shard"));
-    let before = handle.stats();
-    let counters = handle.counters();
+    let (before, gauge) = (stats(&handle), handle.gauge());
     handle.stop().expect("stop");
 
     let text = text(dir);
@@ -90,7 +98,7 @@ fn check_round_trip(
     let found = segments(dir);
     assert!(expect_segments.contains(&found.len()), "{} segments", found.len());
     assert!(found.iter().all(|(_, bytes)| bytes.len() as u64 <= segment_bytes && bytes.ends_with(b"\n")));
-    let stats = counters.stats();
+    let stats = gauge.stats().access;
     assert_eq!((stats.written_bytes, stats.segments), (text.len() as u64, found.len() as u64));
     assert!(before.written_bytes <= stats.written_bytes);
 }
@@ -120,8 +128,8 @@ fn memory_file_systems_work_and_are_told_apart() {
 #[test]
 fn the_plain_engine_says_so() {
     let dir = tempfile::tempdir().expect("dir");
-    let (_, handle) = start_on(Engine::Plain, options(dir.path()), 1).expect("start");
-    assert!(!handle.stats().direct);
+    let (_, handle) = start_access(Engine::Plain, options(dir.path()), 1).expect("start");
+    assert!(!stats(&handle).direct);
     handle.stop().expect("stop");
     assert_eq!(segments(dir.path()), [], "an empty segment is not left behind");
 }
@@ -129,8 +137,9 @@ fn the_plain_engine_says_so() {
 #[test]
 fn the_newest_segments_are_kept() {
     let dir = tempfile::tempdir().expect("dir");
-    let options = RecorderOptions { segment_bytes: 1, keep_segments: 3, ..options(dir.path()) };
-    let (mut feeds, handle) = start(options, 1).expect("start");
+    let mut options = options(dir.path());
+    (options.files.segment_bytes, options.files.keep_segments) = (1, 3);
+    let (mut feeds, handle) = start_access(Engine::Direct, options, 1).expect("start");
     for n in 0..10 {
         let mut buffer = feeds[0].buffer();
         buffer.extend_from_slice(format!("{n}\n").as_bytes());
@@ -139,15 +148,15 @@ fn the_newest_segments_are_kept() {
             buffer = format!("{n}\n").into_bytes();
         }
     }
-    let counters = handle.counters();
+    let gauge = handle.gauge();
     handle.stop().expect("stop");
     assert_eq!(text(dir.path()), "7\n8\n9\n");
-    assert_eq!(counters.stats().segments, 10);
+    assert_eq!(gauge.stats().access.segments, 10);
 }
 
 #[test]
 fn a_full_queue_drops_counts_and_does_not_wait() {
-    let counters = Arc::new(Counters::default());
+    let counters = Arc::new(counters::Counters::default());
     // Nobody reads this inbox.
     let (mut feeds, _inbox) = feed::feeds(&options(Path::new("/nowhere")), 1, &counters);
     let begun = Instant::now();
@@ -169,7 +178,7 @@ fn a_full_queue_drops_counts_and_does_not_wait() {
 
 #[test]
 fn buffers_come_back_and_no_more_than_the_bound_are_made() {
-    let counters = Arc::new(Counters::default());
+    let counters = Arc::new(counters::Counters::default());
     let (mut feeds, mut inbox) = feed::feeds(&options(Path::new("/nowhere")), 1, &counters);
     for _ in 0..100 {
         let mut buffer = feeds[0].buffer();
@@ -188,7 +197,7 @@ fn a_folder_that_cannot_be_is_an_error_that_names_it() {
     let file = dir.path().join("file");
     fs::write(&file, "").expect("file");
     for engine in [Engine::Direct, Engine::Plain] {
-        let refused = start_on(engine, options(&file.join("logs")), 1).err().expect("refused");
+        let refused = start_access(engine, options(&file.join("logs")), 1).err().expect("refused");
         assert!(refused.to_string().contains("file/logs"), "{refused}");
     }
 }
@@ -197,105 +206,16 @@ fn a_folder_that_cannot_be_is_an_error_that_names_it() {
 fn a_file_that_vanished_is_followed_by_one_that_can_be_found() {
     let dir = tempfile::tempdir().expect("dir");
     let logs = dir.path().join("logs");
-    let (mut feeds, handle) = start(options(&logs), 1).expect("start");
+    let (mut feeds, handle) = start_access(Engine::Direct, options(&logs), 1).expect("start");
     assert!(feeds[0].submit(b"before\n".to_vec()));
-    while handle.stats().written_bytes < 7 {
+    while stats(&handle).written_bytes < 7 {
         std::thread::sleep(Duration::from_millis(5));
     }
     fs::remove_dir_all(&logs).expect("remove");
-    while handle.stats().segments < 2 {
+    while stats(&handle).segments < 2 {
         feeds[0].submit(b"after\n".to_vec());
         std::thread::sleep(Duration::from_millis(5));
     }
     handle.stop().expect("stop");
     assert!(text(&logs).starts_with("after\n"));
-}
-
-/// A disk in memory that refuses appends while it is told to.
-#[derive(Default)]
-struct RefusesForAWhile {
-    refusals: usize,
-    kind: Option<io::ErrorKind>,
-    open: bool,
-    opened: usize,
-    bytes: Vec<u8>,
-}
-
-impl Disk for RefusesForAWhile {
-    async fn open(&mut self, _: &Path) -> io::Result<()> {
-        (self.open, self.opened) = (true, self.opened + 1);
-        Ok(())
-    }
-    async fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        if self.refusals > 0 {
-            self.refusals -= 1;
-            return Err(self.kind.expect("a kind").into());
-        }
-        self.bytes.extend_from_slice(lines);
-        Ok(())
-    }
-    async fn sync(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-    async fn close(&mut self) -> io::Result<()> {
-        self.open = false;
-        Ok(())
-    }
-    async fn abandon(&mut self) {
-        self.open = false;
-    }
-    fn is_open(&self) -> bool {
-        self.open
-    }
-    fn length(&self) -> u64 {
-        self.bytes.len() as u64
-    }
-    fn held_lines(&self) -> u64 {
-        0
-    }
-    fn written(&self) -> u64 {
-        self.bytes.len() as u64
-    }
-    async fn pause(&mut self, how_long: Duration) {
-        std::thread::sleep(how_long);
-    }
-}
-
-#[test]
-fn a_failing_disk_costs_lines_that_are_counted_and_is_used_again() {
-    // Kind of failure, segments opened by the end: a full disk takes the same file again.
-    for (kind, opened) in [(io::ErrorKind::StorageFull, 1), (io::ErrorKind::Other, 2)] {
-        let dir = tempfile::tempdir().expect("dir");
-        let options = options(dir.path());
-        let (counters, stop) = (Arc::new(Counters::default()), Arc::new(AtomicBool::new(false)));
-        let (mut feeds, inbox) = feed::feeds(&options, 1, &counters);
-        let segments = Segments::new(options.dir.clone(), 1);
-        let ready = mpsc::channel().0;
-        let mut recorder = Recorder::new(&options, inbox, segments, counters.clone(), stop.clone(), ready);
-        let submitted = std::thread::spawn(move || {
-            let (mut sent, mut said) = (0, 0);
-            // Until the recorder has recovered and written again.
-            while counters.stats().written_bytes < 40 {
-                if feeds[0].submit(b"aa\nbb\n".to_vec()) {
-                    sent += 2;
-                }
-                said += 2;
-                std::thread::sleep(Duration::from_millis(2));
-            }
-            stop.store(true, Ordering::Release);
-            (sent, said, counters)
-        });
-        let mut disk = RefusesForAWhile { refusals: 1, kind: Some(kind), ..Default::default() };
-        let ended = match pin!(recorder.run(&mut disk)).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(ended) => ended,
-            Poll::Pending => panic!("never pends"),
-        };
-        ended.expect("nothing was lost after the stop");
-        let (sent, said, counters) = submitted.join().expect("feeder");
-        let stats = counters.stats();
-        let written = disk.bytes.len() as u64 / 3;
-        assert!(stats.dropped_lines > 0 && sent <= said);
-        assert_eq!(written + stats.dropped_lines, said, "every line is either on disk or counted");
-        assert_eq!(disk.opened, opened, "{kind:?}");
-    }
 }

@@ -1,0 +1,115 @@
+//! The recorder as the flags want it, and what a person is told of it: once when lines begin to be lost, once when that is
+//! over. It must never stop the gateway: what cannot be written is counted.
+
+use crate::args::Serve;
+use std::io;
+use tidegate_recorder::{
+    AccessOptions, FileOptions, RecorderGauge, RecorderHandle, RecorderOptions, Started, StreamStats,
+};
+use tracing::{info, warn};
+
+/// Bytes of lines that a shard gathers before it hands them over.
+const BUFFER_BYTES: usize = 64 << 10;
+/// Buffers of one shard that may wait.
+const QUEUE_DEPTH: usize = 64;
+
+/// Starts the recorder, if the flags ask for anything that it writes.
+pub fn start(args: &Serve, shards: u16) -> Result<Option<Started>, String> {
+    let access = args.access_log_dir.clone().map(|dir| AccessOptions {
+        files: FileOptions {
+            dir,
+            segment_bytes: args.access_log_segment_bytes,
+            keep_segments: args.access_log_segments,
+        },
+        buffer_bytes: BUFFER_BYTES,
+        queue_depth: QUEUE_DEPTH,
+    });
+    if access.is_none() {
+        return Ok(None);
+    }
+    let options = RecorderOptions { access, profile: None };
+    tidegate_recorder::start(options, usize::from(shards))
+        .map(Some)
+        .map_err(|error| format!("--access-log-dir: {error}"))
+}
+
+/// Looks at the recorder's figures from time to time and says what changed.
+pub struct Watch {
+    handle: RecorderHandle,
+    gauge: RecorderGauge,
+    access: Seen,
+    profile: Seen,
+}
+
+#[derive(Default)]
+struct Seen {
+    before: StreamStats,
+    is_losing: bool,
+}
+
+impl Watch {
+    /// Watches a recorder that runs.
+    pub fn new(handle: RecorderHandle) -> Self {
+        Self { gauge: handle.gauge(), handle, access: Seen::default(), profile: Seen::default() }
+    }
+
+    /// Says what changed since the last look.
+    pub fn look(&mut self) {
+        let now = self.gauge.stats();
+        self.access.look("the access log", now.access);
+        self.profile.look("the interval log", now.profile);
+    }
+
+    /// Ends the recorder after everything that was handed over.
+    pub fn stop(mut self) -> Result<(), String> {
+        let ended = self.handle.stop();
+        let now = self.gauge.stats();
+        self.access.look("the access log", now.access);
+        self.profile.look("the interval log", now.profile);
+        ended.map_err(|error| format!("the last records could not be written: {error}"))
+    }
+}
+
+impl Seen {
+    fn look(&mut self, what: &str, now: StreamStats) {
+        let lost = now.dropped_lines - self.before.dropped_lines;
+        let is_losing = lost > 0 || now.failing.is_some();
+        if is_losing && !self.is_losing {
+            let why = match now.failing {
+                Some(0) => "the disk refuses them".into(),
+                Some(number) => io::Error::from_raw_os_error(number).to_string(),
+                None => "the disk cannot keep up".into(),
+            };
+            warn!(
+                lost_lines = lost,
+                why, "{what} loses lines; they are counted in tidegate_recorder_dropped_lines_total"
+            );
+        } else if self.is_losing && !is_losing {
+            info!(lost_lines = now.dropped_lines, "{what} is written again");
+        }
+        self.before = now;
+        self.is_losing = is_losing;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_begins_and_ends_once() {
+        let mut seen = Seen::default();
+        let full = Some(libc::ENOSPC);
+        for (dropped_lines, failing, expected) in [
+            (0, None, false),
+            (5, full, true),
+            (5, full, true),
+            (9, None, true),
+            (9, None, false),
+            (10, None, true),
+        ] {
+            seen.look("a log", StreamStats { dropped_lines, failing, ..StreamStats::default() });
+            assert_eq!(seen.is_losing, expected, "{dropped_lines} {failing:?}");
+        }
+    }
+}

@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Calls(Calls),
     /// Load a server at a fixed rate and tell latencies from when each request was due (open loop, HTTP/1.1)
     Pace(Pace),
+    /// Measure the time that requests spend in a gateway from outside, by the packets of its two sides (needs CAP_NET_RAW)
+    Gap(Gap),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -62,12 +64,41 @@ pub(crate) struct Pace {
     pub(crate) output: Output,
 }
 
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Gap {
+    /// Whose time is measured
+    #[arg(long, value_enum, default_value_t = Gateway::Tidegate)]
+    pub(crate) gateway: Gateway,
+    #[command(flatten)]
+    pub(crate) beat: Beat,
+    /// The tidegate binary; without it the one beside this command, built if missing
+    #[arg(long, value_name = "PATH")]
+    pub(crate) tidegate: Option<PathBuf>,
+    /// CPU that the gateway is pinned to
+    #[arg(long, default_value_t = 0)]
+    pub(crate) cpu: usize,
+    /// CPU for the upstream and the load
+    #[arg(long, default_value_t = 1)]
+    pub(crate) load_cpu: usize,
+    /// How the result is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+}
+
+/// Who can be looked at from outside.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gateway {
+    Tidegate,
+    Nginx,
+    Haproxy,
+}
+
 /// How often a load at a fixed rate asks, and for how long.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Beat {
-    /// Requests a second
-    #[arg(long, default_value_t = 5_000.0, value_parser = rate)]
-    rate: f64,
+    /// Requests a second [default: half of what the server takes in a closed loop where that is measured, else 5000]
+    #[arg(long, value_parser = rate)]
+    pub(crate) rate: Option<f64>,
     /// Connections; a request that is due and finds none free waits, and its clock runs
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=8000))]
     connections: u32,
@@ -93,9 +124,14 @@ impl Pace {
 }
 
 impl Beat {
+    pub(crate) fn connections(&self) -> u32 {
+        self.connections
+    }
+
     /// A plan that is bound to no CPU.
     pub(crate) fn plan(&self, address: std::net::SocketAddr, request: Request) -> Plan {
         let Self { rate, connections, length, poisson, timeout } = *self;
+        let rate = rate.unwrap_or(5_000.0);
         Plan { address, request, rate, seed: poisson, connections, length, timeout, cpu: None, spin: false }
     }
 }

@@ -2,7 +2,7 @@
 //! so that none is favoured.
 
 use crate::Failure;
-use crate::arguments::{Compare, Peer};
+use crate::arguments::{Compare, Gateway, Peer};
 use crate::child::{Child, installed};
 use crate::interrupt::wait_for;
 use crate::processor::{self, CpuTime};
@@ -68,6 +68,17 @@ pub(crate) fn entrants(options: &Compare) -> Result<(Vec<Entrant>, Vec<String>),
         }
     }
     Ok((found, missing))
+}
+
+/// One gateway, for a measurement that has no others beside it.
+pub(crate) fn entrant(gateway: Gateway, tidegate: Option<&Path>) -> Result<Entrant, Failure> {
+    let peer = match gateway {
+        Gateway::Tidegate => return Ok(Entrant::Tidegate(tidegate::binary(tidegate)?)),
+        Gateway::Nginx => Peer::Nginx,
+        Gateway::Haproxy => Peer::Haproxy,
+    };
+    let program = installed(peer.program()).ok_or_else(|| format!("{} is not installed", peer.name()))?;
+    Ok(Entrant::Peer(peer, program))
 }
 
 /// Whether the program has what makes it this peer: a module, a build option.

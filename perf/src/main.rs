@@ -7,6 +7,7 @@ mod child;
 mod compare;
 mod contestant;
 mod dgate;
+mod gap;
 mod haproxy;
 mod interrupt;
 mod nginx;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Compare(options) => compare(&options),
         Command::Calls(options) => calls::run(&options).map(|text| print!("{text}")),
+        Command::Gap(options) => gap::run(&options).map(|text| print!("{text}")),
         Command::Pace(options) => pace::run(&options).map(|text| print!("{text}")),
     };
     match outcome {

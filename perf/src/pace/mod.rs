@@ -16,8 +16,9 @@ mod tests;
 
 use crate::Failure;
 use crate::arguments::{Output, Pace};
-pub(crate) use outcome::Outcome;
-pub(crate) use plan::{Plan, Request, target};
+pub(crate) use outcome::{Outcome, histogram};
+pub(crate) use plan::{Plan, Request, number_in, target};
+pub(crate) use show::{QUANTILES, quantiles};
 
 /// What `tidegate-perf pace` prints.
 pub(crate) fn run(options: &Pace) -> Result<String, Failure> {

@@ -68,7 +68,6 @@ impl Request {
     }
 }
 
-#[cfg_attr(not(test), expect(dead_code))]
 /// The number that a packet's first line carries, if it is a marked request.
 pub(crate) fn number_in(head: &[u8]) -> Option<u64> {
     let line = &head[..head.iter().position(|byte| *byte == b'\r').unwrap_or(head.len())];

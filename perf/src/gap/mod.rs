@@ -1,0 +1,110 @@
+//! The time that requests spend in a gateway, measured from outside: packets of its two sides on the loopback device,
+//! with the kernel's time stamps, at a fixed rate. Trusts nothing that the gateway says; sets it beside it.
+
+mod capture;
+mod exchanges;
+mod packet;
+mod show;
+
+use crate::Failure;
+use crate::arguments::{Gap, Output};
+use crate::contestant::{Contestant, Entrant, Task, entrant};
+use crate::pace::{Outcome, Plan, Request, run_plan};
+use crate::upstream::Upstream;
+use crate::workload::Workload;
+use crate::wrk::Wrk;
+use crate::{child, interrupt};
+use capture::{Capture, Captured};
+use exchanges::Seen;
+use packet::Ports;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Seconds of a closed loop, to learn what half of the gateway's rate is.
+const CLOSED_LOOP: u32 = 2;
+/// Load before anything counts.
+const WARM_UP: Duration = Duration::from_secs(1);
+
+/// One measurement, from both sides.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    pub(crate) gateway: &'static str,
+    pub(crate) rate: f64,
+    pub(crate) connections: u32,
+    /// What the client saw.
+    pub(crate) load: Outcome,
+    /// What the packets say.
+    pub(crate) outside: Seen,
+    /// Packets that the capture had no room for.
+    pub(crate) lost: u32,
+}
+
+/// What `tidegate-perf gap` prints.
+pub(crate) fn run(options: &Gap) -> Result<String, Failure> {
+    child::raise_file_limit();
+    let dir = tempfile::Builder::new().prefix("tidegate-perf-").tempdir();
+    let dir = dir.map_err(|why| format!("no temporary folder: {why}"))?;
+    let entrant = entrant(options.gateway, options.tidegate.as_deref())?;
+    // Refused at once, not after everything is started.
+    drop(Capture::open(Ports { gateway: 1, upstream: 1 })?);
+    let upstream = Upstream::start(options.load_cpu, dir.path())?;
+    let measured = measure(options, &entrant, upstream.port, dir.path())?;
+    Ok(match options.output {
+        Output::Table => show::table(&measured),
+        Output::Json => format!("{:#}\n", show::json(&measured)),
+    })
+}
+
+fn measure(
+    options: &Gap,
+    entrant: &Entrant,
+    upstream: u16,
+    dir: &std::path::Path,
+) -> Result<Measured, Failure> {
+    let workload = Workload::SmallGet;
+    let task = Task { workload, script: None };
+    let mut gateway = Contestant::start(entrant, task, upstream, options.cpu, dir)?;
+    let exchange = workload.exchange();
+    let plan = |marked| {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, gateway.port));
+        let plan = options.beat.plan(address, Request::new(&exchange, marked));
+        Plan { cpu: Some(options.load_cpu), ..plan }
+    };
+    let (unmarked, marked) = (plan(false), plan(true));
+    let rate = match options.beat.rate {
+        Some(rate) => rate,
+        None => {
+            let wrk = Wrk::new("closed-loop", &exchange, unmarked.connections, options.load_cpu, dir)?;
+            let load = wrk.run(gateway.port, CLOSED_LOOP)?;
+            (load.requests as f64 / load.seconds / 2.0).max(1.0)
+        }
+    };
+    run_plan(&Plan { rate, length: WARM_UP, ..unmarked })?;
+    interrupt::check()?;
+    let ports = Ports { gateway: gateway.port, upstream };
+    let (load, captured) = capture(&Plan { rate, ..marked }, ports)?;
+    gateway.cpu_time()?;
+    let Captured { segments, lost } = captured;
+    Ok(Measured {
+        gateway: gateway.name,
+        rate,
+        connections: options.beat.connections(),
+        load,
+        outside: exchanges::exchanges(&segments),
+        lost,
+    })
+}
+
+/// Runs a load and captures what passes meanwhile.
+fn capture(plan: &Plan, ports: Ports) -> Result<(Outcome, Captured), Failure> {
+    let capture = Capture::open(ports)?;
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let capturing = scope.spawn(|| capture.until(&ended));
+        let load = run_plan(plan);
+        ended.store(true, Ordering::Release);
+        let captured = capturing.join().map_err(|_| "the capture's thread panicked")?;
+        Ok((load?, captured))
+    })
+}

@@ -1,11 +1,12 @@
 //! The flags of `tidegate serve` and what they mean. A value in the configuration file's `tidegate:` section is a flag
 //! that stands before those of the command line, so that names, checks and defaults exist once: here.
 
+use crate::metal::Metal;
 use clap::Parser;
 use std::path::PathBuf;
 use std::time::Duration;
 use tidegate_admin::resource::{check_node_tag, parse_size};
-use tidegate_shards::{HeadLimits, Limits, SocketOptions};
+use tidegate_shards::{HeadLimits, Limits};
 
 /// Which driver the shards use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -19,7 +20,7 @@ pub enum Runtime {
 }
 
 /// `10s`, `250ms`, `1m30s`, `2h`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let why = || format!("'{text}' is no time: write 250ms, 10s, 1m30s or 2h");
     let (mut total, mut rest) = (Duration::ZERO, text);
     while !rest.is_empty() {
@@ -39,7 +40,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     if text.is_empty() { Err(why()) } else { Ok(total) }
 }
 
-fn size(text: &str) -> Result<usize, String> {
+pub(crate) fn size(text: &str) -> Result<usize, String> {
     parse_size(text).and_then(|n| usize::try_from(n).map_err(|_| format!("{text} is too much")))
 }
 
@@ -101,22 +102,8 @@ pub struct Serve {
     #[arg(long)]
     pub log_json: bool,
 
-    /// Shards [default: one for each CPU of `--cpus`]
-    #[arg(long, value_name = "N", help_heading = "Cores")]
-    pub shards: Option<u16>,
-    /// CPUs the shards are bound to in turn, as `0-3,8`; `any` binds none [default: all this process may use]
-    #[arg(long, value_name = "LIST", help_heading = "Cores")]
-    pub cpus: Option<String>,
-    /// What drives a shard's I/O
-    #[arg(long, value_enum, default_value_t = Runtime::Auto, help_heading = "Cores")]
-    pub runtime: Runtime,
-    /// Submission queue entries of each ring; more serve more connections per system call
-    #[arg(long, value_name = "N", default_value_t = 1024, help_heading = "Cores",
-          value_parser = clap::value_parser!(u32).range(256..=32_768))]
-    pub ring_entries: u32,
-    /// Connections the kernel queues for each listener until they are accepted
-    #[arg(long, value_name = "N", default_value_t = 4096, help_heading = "Cores")]
-    pub backlog: i32,
+    #[command(flatten)]
+    pub metal: Metal,
 
     /// Client connections per shard; one more is answered 503 [default: what the limit on open files allows, up to 16384]
     #[arg(long, value_name = "N", help_heading = "Bounds")]
@@ -298,14 +285,10 @@ impl Serve {
             upstream_max_per_address: self.upstream_max_per_address,
             relay_buffer_bytes: self.relay_buffer_bytes.max(4096),
             connection_buffer_bytes: self.connection_buffer_bytes.max(256),
-            client_socket: SocketOptions {
-                receive_buffer: self.client_receive_buffer,
-                send_buffer: self.client_send_buffer,
-            },
-            upstream_socket: SocketOptions {
-                receive_buffer: self.upstream_receive_buffer,
-                send_buffer: self.upstream_send_buffer,
-            },
+            client_socket: self.metal.client_socket(self.client_receive_buffer, self.client_send_buffer),
+            upstream_socket: self
+                .metal
+                .upstream_socket(self.upstream_receive_buffer, self.upstream_send_buffer),
             script_contexts: self.module_contexts,
             fetch_max: self.fetch_max,
             fetch_timeout: self.fetch_timeout,
@@ -338,7 +321,7 @@ mod tests {
         let words = ["--shards".to_string(), "2".to_string()];
         let serve = Serve::over(&words, &tuning.into()).expect("good flags");
         assert_eq!(
-            (serve.shards, serve.idle_timeout, serve.log_json),
+            (serve.metal.shards, serve.idle_timeout, serve.log_json),
             (Some(2), Duration::from_secs(5), true)
         );
         assert_eq!(serve.header_timeout, Duration::from_secs(10));

@@ -106,7 +106,10 @@ impl Doctor {
     }
 
     fn io_uring(&self) -> Check {
-        match ground::driver(Runtime::Auto, RingOptions { entries: self.ring_entries }) {
+        match ground::driver(
+            Runtime::Auto,
+            RingOptions { entries: self.ring_entries, ..RingOptions::default() },
+        ) {
             Ok((tidegate_shards::Driver::IoUring, _)) => check(
                 "io_uring",
                 Grade::Good,

@@ -8,11 +8,15 @@ mod develop;
 mod doctor;
 mod ground;
 mod listen;
+mod machine;
+mod metal;
 mod ports;
 mod recording;
 mod serve;
 mod signals;
+mod steer;
 mod surroundings;
+mod topology;
 mod verify;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};

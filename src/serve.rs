@@ -2,9 +2,10 @@
 //! then readiness. Death: readiness, listeners, requests in flight, shards, the admin plane.
 
 use crate::args::Serve;
+use crate::machine::Machine;
 use crate::ports::{Ports, PortsFile};
 use crate::recording::{self, Watch};
-use crate::{cores, ground, listen, signals, surroundings};
+use crate::{ground, listen, signals, surroundings};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::mpsc;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use tidegate_admin::config::{FileConfig, LoadOptions, load};
 use tidegate_admin::{AdminHandle, ShardLink, TestServer};
 use tidegate_mailbox::QueueWriter;
-use tidegate_shards::{Driver, RingOptions, ShardOptions, cache_mesh, spawn_shard, wakeups};
+use tidegate_shards::{Driver, ShardOptions, cache_mesh, spawn_shard, wakeups};
 use tidegate_snapshot::{ModuleLimits, RecordSink, ToAdmin, ToShard};
 use tracing::{info, warn};
 use tracing_subscriber::Layer;
@@ -30,8 +31,7 @@ const SHARD_INBOX: usize = 4_096;
 struct Plan {
     args: Serve,
     file: FileConfig,
-    cpus: Vec<usize>,
-    is_bound: bool,
+    machine: Machine,
     shards: u16,
     driver: Driver,
     driver_reason: String,
@@ -92,10 +92,10 @@ pub fn run(words: &[String]) -> Result<(), String> {
         None => None,
     };
     let test = test_address.map(|address| format!(", test server on {address}")).unwrap_or_default();
-    let cpus = if plan.is_bound { cores::show(&plan.cpus) } else { "any".into() };
     info!(
         shards = plan.shards,
-        cpus,
+        cpus = plan.machine.cpus,
+        shard_cpu_node = plan.machine.mapping,
         driver = plan.driver.name(),
         driver_reason = plan.driver_reason,
         max_connections = plan.max_connections,
@@ -168,19 +168,11 @@ fn plan(words: &[String]) -> Result<Plan, String> {
     for warning in warnings {
         warn!(at = warning.at, "configuration: {}", warning.why);
     }
-    let available = cores::available();
-    let (cpus, is_bound) = match args.cpus.as_deref() {
-        None => (available.clone(), true),
-        Some("any") => (available.clone(), false),
-        Some(list) => (cores::parse(list, &available)?, true),
-    };
-    let shards = args.shards.unwrap_or(cpus.len() as u16);
-    if shards == 0 {
-        return Err("--shards 0: there must be at least one".into());
-    }
+    let machine = Machine::decide(&args.metal)?;
+    let shards = machine.shards();
     let max_connections =
         ground::connections_per_shard(ground::raise_open_files(), u64::from(shards), args.max_connections)?;
-    let (driver, driver_reason) = ground::driver(args.runtime, RingOptions { entries: args.ring_entries })?;
+    let (driver, driver_reason) = ground::driver(args.metal.runtime, machine.places[0].ring)?;
     let proxy = args.proxy_listen.clone().unwrap_or_else(|| file.proxy.listen.to_string());
     let admin = args.admin_listen.clone().unwrap_or_else(|| file.admin.listen.to_string());
     let admin = listen::address(&admin, "--admin-listen")?;
@@ -200,13 +192,12 @@ fn plan(words: &[String]) -> Result<Plan, String> {
     };
     let data_dir = args.data_dir.clone().or_else(|| file.storage.dir.clone());
     Ok(Plan {
-        proxy: listen::shared(proxy, shards, args.backlog, "--proxy-listen")?,
+        proxy: listen::shared(proxy, &machine.accepting, "--proxy-listen")?,
         admin: listen::one(admin, "--admin-listen")?,
         data_dir: data_dir.unwrap_or_else(|| "tidegate-data".into()),
         args,
         file,
-        cpus,
-        is_bound,
+        machine,
         shards,
         driver,
         driver_reason,
@@ -240,7 +231,8 @@ fn start_admin(plan: &mut Plan, inbox: tidegate_admin::Inbox) -> Result<AdminHan
     let listener = plan.admin.try_clone().map_err(|error| error.to_string())?;
     let info = serde_json::json!({
         "shards": plan.shards,
-        "cpus": if plan.is_bound { cores::show(&plan.cpus) } else { "any".into() },
+        "cpus": plan.machine.cpus,
+        "shard_cpu_node": plan.machine.mapping,
         "driver": plan.driver.name(),
         "driver_reason": plan.driver_reason,
         "max_connections_per_shard": plan.max_connections,
@@ -314,12 +306,13 @@ fn start_shards(
         let (inbox, messages) = tidegate_mailbox::queue(SHARD_INBOX, wake);
         links.push(ShardLink { snapshots, inbox: inbox.clone() });
         inboxes.push(inbox);
-        let tell = tell.clone();
+        let (tell, place) = (tell.clone(), plan.machine.places[index]);
         let options = ShardOptions {
             index: index as u16,
-            cpu: plan.is_bound.then(|| plan.cpus[index % plan.cpus.len()]),
+            cpu: place.cpu,
+            memory: place.memory,
             driver: plan.driver,
-            ring: RingOptions { entries: plan.args.ring_entries },
+            ring: place.ring,
             limits: plan.args.limits(plan.max_connections),
             listener,
             snapshot: snapshot.clone(),

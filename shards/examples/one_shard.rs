@@ -68,8 +68,9 @@ fn main() {
     let thread = spawn_shard(ShardOptions {
         index: 0,
         cpu: args.get(5).map(|cpu| cpu.parse().expect("a CPU")),
+        memory: tidegate_shards::Memory::Inherited,
         driver,
-        ring: RingOptions { entries: 1024 },
+        ring: RingOptions::default(),
         limits: Limits::default(),
         listener: TcpListener::bind(&args[1]).expect("bind"),
         snapshot,

@@ -38,4 +38,6 @@ pub use limits::Limits;
 pub use shard::{ShardOptions, spawn_shard};
 pub use surroundings::Surroundings;
 pub use tidegate_codec::HeadLimits;
-pub use tidegate_reactor::{Driver, RingOptions, SocketOptions, WakeSource, probe, wakeups};
+pub use tidegate_reactor::{
+    Driver, KeepAlive, Memory, RingMode, RingOptions, SocketOptions, WakeSource, probe, wakeups,
+};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 use tidegate_codec::HeadLimits;
-use tidegate_reactor::SocketOptions;
+use tidegate_reactor::{KeepAlive, SocketOptions};
 
 /// The bounds and time-outs of one shard.
 #[derive(Debug, Clone)]
@@ -37,9 +37,9 @@ pub struct Limits {
     /// Room for reading a request's head; grows up to `request_head.head_bytes` for a larger one and shrinks again
     /// when the connection is idle.
     pub connection_buffer_bytes: usize,
-    /// Kernel buffers of client sockets.
+    /// Options of client sockets.
     pub client_socket: SocketOptions,
-    /// Kernel buffers of upstream sockets.
+    /// Options of upstream sockets.
     pub upstream_socket: SocketOptions,
     /// Contexts of one script on this shard: calls that may be under way at once.
     pub script_contexts: u32,
@@ -79,7 +79,14 @@ impl Default for Limits {
             upstream_max_per_address: 4_096,
             relay_buffer_bytes: 64 << 10,
             connection_buffer_bytes: 2 << 10,
-            client_socket: SocketOptions::default(),
+            client_socket: SocketOptions {
+                keep_alive: Some(KeepAlive {
+                    idle: Duration::from_secs(60),
+                    interval: Duration::from_secs(10),
+                    count: 6,
+                }),
+                ..SocketOptions::default()
+            },
             upstream_socket: SocketOptions::default(),
             script_contexts: 64,
             cache_bytes: 16 << 20,

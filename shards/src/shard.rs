@@ -20,7 +20,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_mailbox::{QueueReader, QueueWriter, SlotReader};
-use tidegate_reactor::{Driver, Listener, RingOptions, WakeSource, race, run, sleep, spawn};
+use tidegate_reactor::{
+    Driver, Listener, Memory, RingOptions, WakeSource, pin_to, race, run, sleep, spawn, take_memory_from,
+};
 use tidegate_snapshot::{DocumentReader, RecordSink, Snapshot, ToAdmin, ToShard};
 
 /// Between two reports of what was counted.
@@ -36,6 +38,8 @@ pub struct ShardOptions {
     pub index: u16,
     /// The CPU it is bound to.
     pub cpu: Option<usize>,
+    /// Where its memory comes from.
+    pub memory: Memory,
     /// What drives its I/O.
     pub driver: Driver,
     /// Its ring.
@@ -78,6 +82,10 @@ fn thread(options: ShardOptions) {
         let report = options.started;
         return report(Err(format!("shard {} cannot be bound to CPU {cpu}: {error}", options.index)));
     }
+    if let Err(error) = take_memory_from(options.memory) {
+        let report = options.started;
+        return report(Err(format!("--numa-memory: shard {} cannot choose: {error}", options.index)));
+    }
     let (driver, ring, index) = (options.driver, options.ring, options.index);
     // Called from inside once the shard accepts; here only if there was no runtime to be inside of.
     let started = Rc::new(Cell::new(Some(options.started)));
@@ -96,16 +104,6 @@ fn thread(options: ShardOptions) {
             started(Err(why));
         }
     }
-}
-
-fn pin_to(cpu: usize) -> io::Result<()> {
-    // SAFETY: a zeroed set is valid, CPU_SET checks its bounds, and the call reads it only.
-    let result = unsafe {
-        let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(cpu, &mut set);
-        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set)
-    };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {

@@ -1,5 +1,6 @@
 //! Which driver a shard runs on, and starting it. io_uring with the flags that were measured to pay
-//! (`SINGLE_ISSUER`, `COOP_TASKRUN`, `DEFER_TASKRUN`), or epoll where a kernel or a sandbox refuses it.
+//! (`SINGLE_ISSUER`, `COOP_TASKRUN`, `DEFER_TASKRUN`) unless others are asked for, or epoll where a kernel or a sandbox
+//! refuses it.
 
 use crate::deadline;
 use std::future::Future;
@@ -24,26 +25,77 @@ impl Driver {
     }
 }
 
+/// When the kernel does a ring's own work, such as taking what has arrived out of a socket.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RingMode {
+    /// When the shard next asks for completions: `SINGLE_ISSUER`, `COOP_TASKRUN` and `DEFER_TASKRUN`, Linux 6.1.
+    #[default]
+    Defer,
+    /// At the shard's next system call of any kind: `SINGLE_ISSUER` and `COOP_TASKRUN`, Linux 6.0.
+    Cooperative,
+    /// At once, by interrupting the shard: no flags.
+    Interrupting,
+    /// In a thread of the kernel's, which also takes submissions, so that a busy shard makes no system calls; the thread
+    /// spins on a CPU of its own (`SQPOLL`).
+    KernelThread {
+        /// Milliseconds without submissions after which the thread sleeps.
+        idle_ms: u32,
+        /// The CPU it is bound to.
+        cpu: Option<u32>,
+    },
+}
+
 /// How the ring is made.
 #[derive(Debug, Clone, Copy)]
 pub struct RingOptions {
-    /// Submission queue entries, a power of two from 256; the completion queue has twice as many.
+    /// Submission queue entries, a power of two from 256.
     pub entries: u32,
+    /// Completion queue entries, at least as many; 0 is twice as many. What does not fit is kept by the kernel in a list,
+    /// which is slower.
+    pub completions: u32,
+    /// When the kernel works.
+    pub mode: RingMode,
 }
 
-fn builder() -> io_uring::Builder {
+impl Default for RingOptions {
+    fn default() -> Self {
+        Self { entries: 1_024, completions: 0, mode: RingMode::Defer }
+    }
+}
+
+fn builder(options: RingOptions) -> io_uring::Builder {
     let mut builder = io_uring::IoUring::builder();
-    builder.setup_single_issuer().setup_coop_taskrun().setup_defer_taskrun();
+    match options.mode {
+        RingMode::Defer => {
+            builder.setup_single_issuer().setup_coop_taskrun().setup_defer_taskrun();
+        }
+        RingMode::Cooperative => {
+            builder.setup_single_issuer().setup_coop_taskrun();
+        }
+        RingMode::Interrupting => {}
+        RingMode::KernelThread { idle_ms, cpu } => {
+            builder.setup_single_issuer().setup_sqpoll(idle_ms);
+            if let Some(cpu) = cpu {
+                builder.setup_sqpoll_cpu(cpu);
+            }
+        }
+    }
+    if options.completions > 0 {
+        builder.setup_cqsize(options.completions);
+    }
     builder
 }
 
 /// Tries to make a ring with our flags and asks for the operations we use. The error says why not.
 pub fn probe(options: RingOptions) -> Result<(), String> {
     use io_uring::opcode as op;
-    let ring = builder().build(options.entries).map_err(|error| match error.raw_os_error() {
+    let ring = builder(options).build(options.entries).map_err(|error| match error.raw_os_error() {
         Some(libc::ENOSYS) => "the kernel has no io_uring".to_string(),
         Some(libc::EPERM) => "io_uring is forbidden here (seccomp or kernel.io_uring_disabled)".to_string(),
-        Some(libc::EINVAL) => "the kernel does not know DEFER_TASKRUN (Linux 6.1 or newer does)".to_string(),
+        Some(libc::EINVAL) => {
+            "the kernel does not know the ring's flags (DEFER_TASKRUN needs Linux 6.1) or its sizes"
+                .to_string()
+        }
         Some(libc::ENOMEM) => "the locked-memory limit is too low for the ring".to_string(),
         _ => format!("io_uring_setup: {error}"),
     })?;
@@ -72,7 +124,7 @@ pub fn run<F: Future>(driver: Driver, options: RingOptions, main: F) -> io::Resu
     };
     match driver {
         Driver::IoUring => monoio::RuntimeBuilder::<monoio::IoUringDriver>::new()
-            .uring_builder(builder())
+            .uring_builder(builder(options))
             .with_entries(options.entries)
             .enable_timer()
             .build()

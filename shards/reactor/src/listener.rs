@@ -1,33 +1,29 @@
 //! Accepting connections. The process binds; a shard only accepts.
 
-use crate::socket::{Socket, SocketOptions, set_buffers};
+use crate::options::SocketOptions;
+use crate::socket::Socket;
 use std::io;
-use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::AsRawFd;
 
 /// A listening socket of this shard.
 pub struct Listener {
     inner: monoio::net::TcpListener,
-    options: SocketOptions,
 }
 
 impl Listener {
-    /// Takes over a bound, listening socket.
+    /// Takes over a bound, listening socket. Every connection it accepts from now on has the options.
     pub fn new(listener: std::net::TcpListener, options: SocketOptions) -> io::Result<Self> {
         // epoll needs non-blocking sockets, the ring needs blocking ones.
         listener.set_nonblocking(monoio::utils::is_legacy())?;
-        Ok(Self { inner: monoio::net::TcpListener::from_std(listener)?, options })
+        let socket = socket2::Socket::from(listener);
+        options.set(&socket)?;
+        Ok(Self { inner: monoio::net::TcpListener::from_std(socket.into())? })
     }
 
     /// The next connection and its client's address.
     pub async fn accept(&mut self) -> io::Result<(Socket, SocketAddr)> {
         let (stream, peer) = self.inner.accept().await?;
-        // SAFETY: borrowed to set options; the stream keeps the descriptor.
-        let view = ManuallyDrop::new(unsafe { socket2::Socket::from_raw_fd(stream.as_raw_fd()) });
-        // Only fails for a connection that is gone already; the first read will say so.
-        let _ = view.set_tcp_nodelay(true);
-        set_buffers(&view, self.options);
         Ok((Socket::new(stream), peer))
     }
 }

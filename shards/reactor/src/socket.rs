@@ -2,6 +2,7 @@
 //! with a deadline of its own. Reads append to a `Vec`, so that nothing is copied to make room.
 
 use crate::deadline::{Cut, Deadline};
+use crate::options::SocketOptions;
 use monoio::buf::SliceMut;
 use monoio::io::{AsyncReadRent, AsyncWriteRent, AsyncWriteRentExt};
 use monoio::net::TcpStream;
@@ -14,15 +15,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-
-/// What is set on every socket.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SocketOptions {
-    /// Kernel receive buffer in bytes; 0 leaves it to the kernel.
-    pub receive_buffer: usize,
-    /// Kernel send buffer in bytes; 0 leaves it to the kernel.
-    pub send_buffer: usize,
-}
 
 struct Shared {
     // Dropped first: the wheel must forget the descriptor before it is closed. Two, because a body that goes up and one
@@ -288,8 +280,7 @@ pub async fn connect(
     let refused = ConnectError::Refused;
     let domain = socket2::Domain::for_address(address);
     let raw = socket2::Socket::new(domain, socket2::Type::STREAM.nonblocking(), None).map_err(refused)?;
-    raw.set_tcp_nodelay(true).map_err(refused)?;
-    set_buffers(&raw, options);
+    options.set(&raw).map_err(refused)?;
     match raw.connect(&address.into()) {
         Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(refused(error)),
         _ => {}
@@ -316,14 +307,4 @@ pub async fn connect(
         view.set_nonblocking(false).map_err(refused)?;
     }
     Ok(socket)
-}
-
-pub(crate) fn set_buffers(socket: &socket2::Socket, options: SocketOptions) {
-    // The kernel clamps these; a refusal changes nothing that matters.
-    if options.receive_buffer > 0 {
-        let _ = socket.set_recv_buffer_size(options.receive_buffer);
-    }
-    if options.send_buffer > 0 {
-        let _ = socket.set_send_buffer_size(options.send_buffer);
-    }
 }

@@ -162,11 +162,12 @@ impl Rig {
         let (snapshots, newest) = slot(wake.clone());
         let (inbox, messages) = queue(64, wake.clone());
         let (to_admin, reports) = queue(4_096, Arc::new(|| ()));
-        let ring = RingOptions { entries: 256 };
+        let ring = RingOptions { entries: 256, ..RingOptions::default() };
         let (tell, told) = mpsc::channel();
         let options = ShardOptions {
             index: 0,
             cpu: None,
+            memory: tidegate_shards::Memory::Inherited,
             driver: if probe(ring).is_ok() { Driver::IoUring } else { Driver::Epoll },
             ring,
             limits: Limits::default(),

@@ -55,7 +55,7 @@ fn on_each_driver_with(
     around: impl Fn() -> Surroundings,
     test: impl AsyncFn(Bench),
 ) {
-    let ring = RingOptions { entries: 256 };
+    let ring = RingOptions { entries: 256, ..RingOptions::default() };
     let has_ring = probe(ring).is_ok();
     for driver in [Driver::IoUring, Driver::Epoll] {
         if driver == Driver::Epoll || has_ring {

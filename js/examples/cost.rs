@@ -2,7 +2,8 @@
 //! rounds, interleaved, so that a busy machine shows in all numbers alike. Not a test: it asserts nothing.
 //!
 //! With `--json` the calls alone, one line of JSON each. With `--call NAME --times N` that call so many times and
-//! nothing else, for a tool that counts instructions (`tidegate-perf calls` does both).
+//! nothing else, for a tool that counts instructions (`tidegate-perf calls` does both). With `--boot --times N` that
+//! many engines, each with one context.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -207,8 +208,21 @@ fn only_calls(arguments: &[String]) {
     (0..count).for_each(|_| run());
 }
 
+/// `--boot --times N`: what the first call of a module waits for.
+fn only_boots(arguments: &[String]) {
+    let [_, times, count] = arguments else { panic!("usage: --boot --times N") };
+    let count: u32 = count.parse().ok().filter(|_| times == "--times").expect("--times N, a number");
+    let modules = code(SOURCES[1].1);
+    for _ in 0..count {
+        drop(Runtime::new(&modules, Limits::default(), Grants::all(), Rc::new(Nobody)).expect("it runs"));
+    }
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == "--boot") {
+        return only_boots(&arguments);
+    }
     if arguments.first().is_some_and(|first| first == "--call") {
         return only_calls(&arguments);
     }

@@ -143,6 +143,19 @@ impl Runtime {
         Ok(Lease::new(self.clone(), realm, exchange))
     }
 
+    /// Makes one more context ahead of the call that would wait for it. False: the pool is at its bound, or the context
+    /// cannot be made, which the next call that wants one is told.
+    pub fn warm(&self) -> bool {
+        let has_room = self.counters.alive.get() < self.limits.contexts;
+        match has_room.then(|| self.make_realm()) {
+            Some(Ok(realm)) => {
+                self.pool.borrow_mut().push(realm);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Counters and sizes. Cheap.
     pub fn stats(&self) -> RuntimeStats {
         let c = &self.counters;

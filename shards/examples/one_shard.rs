@@ -58,7 +58,7 @@ fn main() {
         namespaces: vec![Arc::new(namespace)],
         route_slots: routes,
         service_slots: 1,
-        script_slots: 0,
+        scripts: Box::default(),
     });
     let (wake, source) = wakeups().expect("a socket pair");
     let cache = cache_mesh(std::slice::from_ref(&wake)).remove(0);

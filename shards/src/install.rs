@@ -82,9 +82,10 @@ pub async fn run(local: Rc<Local>, mut mailbox: Mailbox) {
     loop {
         if let Some(snapshot) = mailbox.snapshots.take() {
             let generation = snapshot.generation;
-            local.scripts.retain(snapshot.script_slots);
+            let engines = local.scripts.prepare(&snapshot.scripts).await;
             let namespaces: HashSet<&str> = snapshot.namespaces.iter().map(|n| &*n.name).collect();
             local.lender.cache.install(generation, |name| namespaces.contains(name));
+            local.scripts.install(engines, &snapshot.scripts);
             local.current.install(snapshot);
             let shard = local.lender.outbox.shard;
             tell(&local, || ToAdmin::Installed { shard, generation }).await;

@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, TcpStream};
 
 impl Stage {
     #[track_caller]
-    fn log(&self, module: &str, query: &str) -> Vec<Value> {
+    pub(super) fn log(&self, module: &str, query: &str) -> Vec<Value> {
         let path = format!("/api/v1/module/default/{module}/logs?{query}");
         let answer = self.node.admin("GET", &path, &Value::Null);
         assert_eq!(answer.status(), 200, "{answer:?}");
@@ -19,7 +19,7 @@ impl Stage {
 
     /// Waits until the log has so many entries.
     #[track_caller]
-    fn wait_log(&self, module: &str, count: usize) -> Vec<Value> {
+    pub(super) fn wait_log(&self, module: &str, count: usize) -> Vec<Value> {
         until("the log has the entries", || self.log(module, "").len() >= count);
         self.log(module, "")
     }

@@ -4,6 +4,7 @@
 use crate::Stage;
 use crate::operator::node::client;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// Every function of a version, and what it imports, says which one it is.
 fn version(n: u32) -> [(&'static str, String); 2] {
@@ -84,21 +85,105 @@ fn resident_kib(pid: u32) -> u64 {
     line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
 }
 
+/// As large as real modules are.
+fn sized(handler: &str) -> String {
+    let filler: String =
+        (0..200).map(|i| format!("function unused{i}(a: number) {{ return a + {i} }}\n")).collect();
+    format!("{filler} export const requestHandler = {handler}")
+}
+
+/// How long the first call of each version took, and one after it.
+#[derive(Default)]
+struct Times {
+    first: Vec<Duration>,
+    later: Vec<Duration>,
+}
+
+fn at(times: &[Duration], part: usize) -> Duration {
+    times[times.len() * part / 100]
+}
+
+impl Times {
+    /// Replaces the module on `/swapped` by version `n` and calls it.
+    fn swap(&mut self, stage: &Stage, own: &mut crate::harness::Client, n: u32) {
+        stage.node.module("swapped", &sized(&format!("(ctx: any) => ctx.response().send('v{n}')")));
+        for times in [&mut self.first, &mut self.later] {
+            let begun = Instant::now();
+            let answer = own.get("/swapped");
+            times.push(begun.elapsed());
+            assert_eq!(answer.text(), format!("v{n}"));
+        }
+    }
+
+    /// Says what was measured. An optimised gateway must keep the first call within a millisecond of the others; what is
+    /// allowed beyond is for the machine.
+    fn judge(mut self, what: &str) {
+        self.first.sort();
+        self.later.sort();
+        let of = |times: &[Duration]| format!("p50 {:?} p99 {:?}", at(times, 50), at(times, 99));
+        println!("{what}: first calls {}, later ones {}", of(&self.first), of(&self.later));
+        let apart = at(&self.first, 50).saturating_sub(at(&self.later, 50));
+        let most = Duration::from_millis(if cfg!(debug_assertions) { 20 } else { 1 });
+        assert!(apart < most, "{what}: the first call of a version waits {apart:?} longer");
+    }
+}
+
+#[test]
+fn the_first_call_of_a_version_finds_its_engine() {
+    let stage = Stage::with(&[("--shards", "1")]);
+    stage.alone("swapped", &sized("(ctx: any) => ctx.response().send('v0')"));
+    let (mut own, mut times) = (client(stage.node.proxy), Times::default());
+    assert_eq!(own.get("/swapped").text(), "v0");
+    (1..=swaps()).for_each(|n| times.swap(&stage, &mut own, n));
+    times.judge("one client");
+}
+
+/// The top-level code of what was called runs before the change is answered; the rest is left until somebody calls it.
+#[test]
+fn only_what_was_called_is_made_ready() {
+    let stage = Stage::with(&[("--shards", "1")]);
+    let source = |n: u32, more: &str| {
+        format!(
+            "console.log('up v{n}'); {more} export const requestHandler = (ctx: any) => ctx.response().send('v{n}')"
+        )
+    };
+    for name in ["called", "idle", "breaks"] {
+        stage.alone(name, &source(0, ""));
+    }
+    assert_eq!(stage.get("/called").text(), "v0");
+    assert_eq!(stage.get("/breaks").text(), "v0");
+    stage.node.module("idle", &source(1, ""));
+    stage.node.module("called", &source(1, ""));
+    let texts = |module: &str, count: usize| -> Vec<String> {
+        let entries = stage.wait_log(module, count);
+        entries.iter().map(|entry| entry["text"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(texts("called", 2), ["up v0", "up v1"]);
+    assert_eq!(stage.get("/called").text(), "v1");
+    // What fails at the top is told by its calls, as ever, and is whole again after the next change.
+    stage.alone(
+        "marks",
+        "import { setCache } from 'tidegate/storage';
+         export function requestHandler(ctx: any) { setCache('marked', true); ctx.response().send('marked') }",
+    );
+    assert_eq!(stage.get("/marks").text(), "marked");
+    // The check of a module sees an empty cache.
+    let fails = "if (getCache('marked')) throw new Error('at the top');";
+    let fails = format!("import {{ getCache }} from 'tidegate/storage'; {}", source(1, fails));
+    stage.node.module("breaks", &fails);
+    assert_eq!(stage.get("/breaks").status(), 500);
+    stage.node.module("breaks", &source(2, ""));
+    assert_eq!(stage.get("/breaks").text(), "v2");
+    assert_eq!(texts("called", 2).len(), 2, "a context was there");
+    assert!(stage.log("idle", "").is_empty(), "nobody called it");
+}
+
 /// Under load: no request fails, memory stays where it is, and the first call of a version is about as fast as others.
 #[test]
 fn swaps_cost_neither_memory_nor_a_request() {
     let stage = Stage::with(&[("--shards", "1")]);
-    let write = |n: u32| {
-        // As large as real modules are.
-        let filler: String =
-            (0..200).map(|i| format!("function unused{i}(a: number) {{ return a + {i} }}\n")).collect();
-        let source =
-            format!("{filler} export const requestHandler = (ctx: any) => ctx.response().send('v{n}')");
-        stage.node.module("swapped", &source);
-    };
-    write(0);
     stage.alone("steady", "export const requestHandler = (ctx: any) => ctx.response().send('steady')");
-    stage.route("swapped", &["swapped"], None);
+    stage.alone("swapped", &sized("(ctx: any) => ctx.response().send('v0')"));
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let load: Vec<_> = (0..4)
@@ -116,19 +201,9 @@ fn swaps_cost_neither_memory_nor_a_request() {
                 })
             })
             .collect();
-        let mut own = client(stage.node.proxy);
-        let mut time = |path: &str| {
-            let begun = std::time::Instant::now();
-            let answer = own.get(path);
-            (begun.elapsed(), answer.text())
-        };
-        let (mut first, mut later, mut warm) = (Vec::new(), Vec::new(), 0);
+        let (mut own, mut times, mut warm) = (client(stage.node.proxy), Times::default(), 0);
         for n in 1..=swaps() {
-            write(n);
-            let (took, text) = time("/swapped");
-            assert_eq!(text, format!("v{n}"));
-            first.push(took);
-            later.push(time("/swapped").0);
+            times.swap(&stage, &mut own, n);
             if n == swaps() / 3 {
                 warm = resident_kib(stage.node.pid());
             }
@@ -136,22 +211,9 @@ fn swaps_cost_neither_memory_nor_a_request() {
         let after = resident_kib(stage.node.pid());
         over.store(true, Ordering::Relaxed);
         let served: u32 = load.into_iter().map(|thread| thread.join().expect("no request fails")).sum();
-        first.sort();
-        later.sort();
-        let at = |times: &[std::time::Duration], part: usize| times[times.len() * part / 100];
-        println!(
-            "{} swaps, {served} requests: first calls p50 {:?} p99 {:?}, later ones p50 {:?} p99 {:?}; anonymous memory {warm} -> {after} KiB",
-            swaps(),
-            at(&first, 50),
-            at(&first, 99),
-            at(&later, 50),
-            at(&later, 99)
-        );
+        println!("{} swaps, {served} requests; anonymous memory {warm} -> {after} KiB", swaps());
         assert!(served > swaps(), "there was load: {served}");
         assert!(after < warm + (12 << 10), "memory grew from {warm} to {after} KiB");
-        assert!(
-            at(&first, 50) < at(&later, 50) + std::time::Duration::from_millis(50),
-            "the first call of a version waits"
-        );
+        times.judge("beside four clients");
     });
 }

@@ -28,8 +28,9 @@ pub struct Snapshot {
     pub route_slots: u32,
     /// Upper bound (exclusive) of the service slots in use.
     pub service_slots: u32,
-    /// Upper bound (exclusive) of the script slots in use.
-    pub script_slots: u32,
+    /// The scripts by their slots, so that a shard finds what became of one that it has loaded; `None` where a slot is
+    /// free, or its script cannot be built.
+    pub scripts: Box<[Option<Arc<Script>>]>,
 }
 
 /// One tenant's routes, ready to be searched.

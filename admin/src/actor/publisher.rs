@@ -152,7 +152,7 @@ mod tests {
             namespaces: Vec::new(),
             route_slots: 0,
             service_slots: 0,
-            script_slots: 0,
+            scripts: Box::default(),
         })
     }
 

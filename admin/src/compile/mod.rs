@@ -192,6 +192,14 @@ impl Compiler {
         self.here().flat_map(Tenant::built_scripts).cloned().collect()
     }
 
+    fn by_slot(&self) -> Box<[Option<Arc<Script>>]> {
+        let mut slots = vec![None; self.slots.scripts.bound() as usize];
+        for script in self.here().flat_map(Tenant::built_scripts) {
+            slots[script.slot as usize] = Some(script.clone());
+        }
+        slots.into()
+    }
+
     /// What wants to be run by itself, as of the last pass.
     pub(crate) fn planned(&self) -> Vec<Planned> {
         let implicit = self.defaults.default_namespace;
@@ -256,7 +264,7 @@ impl Compiler {
             namespaces,
             route_slots: self.slots.routes.bound(),
             service_slots: self.slots.services.bound(),
-            script_slots: self.slots.scripts.bound(),
+            scripts: self.by_slot(),
         });
         self.last = Some(snapshot.clone());
         Some(snapshot)

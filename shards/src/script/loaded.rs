@@ -50,13 +50,26 @@ impl Shelf {
         }
     }
 
-    /// Drops what stands above the slots in use.
-    pub fn truncate(&mut self, slots: u32) {
-        while self.slots.len() > slots as usize {
-            if let Some(loaded) = self.slots.pop().flatten() {
-                self.retire(loaded);
+    /// What has become of the scripts that are loaded: those that were changed, each with the number of contexts that
+    /// its calls have needed so far. `scripts` are the new ones by slot.
+    pub fn changed(&self, scripts: &[Option<Arc<Script>>]) -> Vec<(Arc<Script>, u32)> {
+        let loaded = self.slots.iter().flatten().map(|loaded| &loaded.engine);
+        let changed = loaded.filter_map(|engine| {
+            let now = successor(&engine.script, scripts).filter(|now| !Arc::ptr_eq(now, &engine.script))?;
+            Some((now.clone(), engine.runtime.stats().contexts))
+        });
+        changed.collect()
+    }
+
+    /// Drops the runtimes of scripts that are gone.
+    pub fn retain(&mut self, scripts: &[Option<Arc<Script>>]) {
+        for at in 0..self.slots.len() {
+            let gone = self.slots[at].take_if(|l| successor(&l.engine.script, scripts).is_none());
+            if let Some(gone) = gone {
+                self.retire(gone);
             }
         }
+        self.slots.truncate(scripts.len());
     }
 
     fn retire(&mut self, mut loaded: Loaded) {
@@ -79,6 +92,12 @@ impl Shelf {
         reports.extend(self.slots.iter_mut().flatten().filter_map(Loaded::report));
         reports
     }
+}
+
+/// What a script is now; `None`: it is gone, and another may have its slot.
+fn successor<'a>(script: &Script, scripts: &'a [Option<Arc<Script>>]) -> Option<&'a Arc<Script>> {
+    let now = scripts.get(script.slot as usize)?.as_ref()?;
+    Arc::ptr_eq(&now.key, &script.key).then_some(now)
 }
 
 impl Loaded {

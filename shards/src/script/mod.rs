@@ -6,6 +6,7 @@ mod feed;
 mod host;
 mod job;
 mod loaded;
+mod prepare;
 mod run;
 mod runtimes;
 mod scripted;

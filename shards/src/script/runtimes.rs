@@ -1,5 +1,5 @@
 //! The shard's script runtimes: one engine per script, made when a request first wants it and made again when the script
-//! was changed. They are counted and bounded here; nothing is run here.
+//! was changed, then before requests meet it (`prepare`). They are counted and bounded here; nothing is run here.
 
 use super::host::{Lender, ScriptHost};
 use super::loaded::{Engine, Shelf};
@@ -14,7 +14,7 @@ pub struct Scripts {
     /// What their hosts share.
     pub(super) lender: Rc<Lender>,
     contexts: u32,
-    runtimes: RefCell<Shelf>,
+    pub(super) runtimes: RefCell<Shelf>,
 }
 
 impl Scripts {
@@ -28,6 +28,13 @@ impl Scripts {
         if let Some(engine) = self.runtimes.borrow().get(script) {
             return Ok(engine.clone());
         }
+        let engine = self.make(script)?;
+        self.runtimes.borrow_mut().put(engine.clone());
+        Ok(engine)
+    }
+
+    /// An engine that is on no shelf yet: the script's top-level code has run once in it.
+    pub(super) fn make(&self, script: &Arc<Script>) -> Result<Rc<Engine>, Failure> {
         let modules: Vec<ModuleCode> = script
             .modules
             .iter()
@@ -54,14 +61,7 @@ impl Scripts {
             stack: String::new(),
         })?;
         let runtime = Runtime::new(&modules, limits, permissions, Rc::new(host))?;
-        let engine = Rc::new(Engine { script: script.clone(), runtime });
-        self.runtimes.borrow_mut().put(engine.clone());
-        Ok(engine)
-    }
-
-    /// Drops the runtimes of scripts that are gone: those whose slot is above `slots`.
-    pub fn retain(&self, slots: u32) {
-        self.runtimes.borrow_mut().truncate(slots);
+        Ok(Rc::new(Engine { script: script.clone(), runtime }))
     }
 
     /// What was counted since the last time.

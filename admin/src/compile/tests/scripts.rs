@@ -21,7 +21,7 @@ fn graphs_are_closed_and_shared() {
     let (a, c) = (script(&one, "/a"), script(&one, "/c"));
     assert!(Arc::ptr_eq(&a, &script(&one, "/b")), "routes with the same entry share a script");
     let names: Vec<&str> = a.modules.iter().map(|m| &*m.name).collect();
-    assert_eq!((names, &*a.key, one.script_slots), (vec!["entry", "mid", "leaf"], "default/entry", 2));
+    assert_eq!((names, &*a.key, one.scripts.len()), (vec!["entry", "mid", "leaf"], "default/entry", 2));
     assert!(a.functions.request_handler && !a.functions.response_modifier && c.functions.response_modifier);
 
     bench.module("default/leaf", "export const y = 2");
@@ -35,9 +35,9 @@ fn graphs_are_closed_and_shared() {
     bench.put("module default/leaf", json!({"payloadRaw": "export const y = 2", "tags": ["t"]}));
     assert!(bench.try_build().is_none(), "a tag is no code");
     bench.remove("route default/c");
-    assert_eq!(bench.build().script_slots, 2, "a runs it still");
+    assert_eq!(bench.build().scripts.len(), 2, "a runs it still");
     bench.scripted("default/a", "/a", &["entry"]);
-    assert_eq!(bench.build().script_slots, if c.slot > now.slot { 1 } else { 2 });
+    assert_eq!(bench.build().scripts.len(), if c.slot > now.slot { 1 } else { 2 });
 }
 
 /// The pipeline of a path as `module[ppm]`, stages separated by `|`.
@@ -77,7 +77,7 @@ fn lists_become_stages() {
         assert_eq!(pipeline(&snapshot, path), expected, "{list:?}");
     }
     let before = bench.compiler.last.clone().expect("a snapshot");
-    assert_eq!(before.script_slots, 4, "libraries want no script");
+    assert_eq!(before.scripts.len(), 4, "libraries want no script");
     let (a, b) = (route(&before, "h", "/a"), route(&before, "h", "/b"));
     let (a, b) = (a.pipeline.as_ref().expect("modules"), b.pipeline.as_ref().expect("modules"));
     assert!(a.functions.request_modifier && a.functions.request_handler && !a.functions.error_handler);

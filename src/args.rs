@@ -173,19 +173,6 @@ pub struct Serve {
     /// Bytes that a body's relay reads at once
     #[arg(long, value_name = "BYTES", default_value = "64k", value_parser = size, help_heading = "Buffers")]
     pub relay_buffer_bytes: usize,
-    /// Kernel receive buffer of client sockets; 0 leaves it to the kernel
-    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = size, help_heading = "Buffers")]
-    pub client_receive_buffer: usize,
-    /// Kernel send buffer of client sockets; 0 leaves it to the kernel
-    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = size, help_heading = "Buffers")]
-    pub client_send_buffer: usize,
-    /// Kernel receive buffer of upstream sockets; 0 leaves it to the kernel
-    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = size, help_heading = "Buffers")]
-    pub upstream_receive_buffer: usize,
-    /// Kernel send buffer of upstream sockets; 0 leaves it to the kernel
-    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = size, help_heading = "Buffers")]
-    pub upstream_send_buffer: usize,
-
     /// CPU time of one module call, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 10, help_heading = "Modules",
           value_parser = clap::value_parser!(u32).range(1..=60_000))]
@@ -285,10 +272,8 @@ impl Serve {
             upstream_max_per_address: self.upstream_max_per_address,
             relay_buffer_bytes: self.relay_buffer_bytes.max(4096),
             connection_buffer_bytes: self.connection_buffer_bytes.max(256),
-            client_socket: self.metal.client_socket(self.client_receive_buffer, self.client_send_buffer),
-            upstream_socket: self
-                .metal
-                .upstream_socket(self.upstream_receive_buffer, self.upstream_send_buffer),
+            client_socket: self.metal.client_socket(),
+            upstream_socket: self.metal.upstream_socket(),
             script_contexts: self.module_contexts,
             fetch_max: self.fetch_max,
             fetch_timeout: self.fetch_timeout,

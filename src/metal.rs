@@ -129,6 +129,18 @@ pub struct Metal {
     /// Congestion control towards clients, as `bbr` or `cubic` [default: net.ipv4.tcp_congestion_control]
     #[arg(long, value_name = "NAME", help_heading = "TCP")]
     pub congestion_control: Option<String>,
+    /// Kernel receive buffer of client sockets; 0 leaves it to the kernel
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = size, help_heading = "TCP")]
+    pub client_receive_buffer: usize,
+    /// Kernel send buffer of client sockets; 0 leaves it to the kernel
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = size, help_heading = "TCP")]
+    pub client_send_buffer: usize,
+    /// Kernel receive buffer of upstream sockets; 0 leaves it to the kernel
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = size, help_heading = "TCP")]
+    pub upstream_receive_buffer: usize,
+    /// Kernel send buffer of upstream sockets; 0 leaves it to the kernel
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = size, help_heading = "TCP")]
+    pub upstream_send_buffer: usize,
 }
 
 impl Metal {
@@ -146,11 +158,11 @@ impl Metal {
         RingOptions { entries: self.ring_entries, completions: self.ring_completions, mode }
     }
 
-    /// What clients' sockets get besides their buffers.
-    pub fn client_socket(&self, receive_buffer: usize, send_buffer: usize) -> SocketOptions {
+    /// What clients' sockets get.
+    pub fn client_socket(&self) -> SocketOptions {
         SocketOptions {
-            receive_buffer,
-            send_buffer,
+            receive_buffer: self.client_receive_buffer,
+            send_buffer: self.client_send_buffer,
             keep_alive: self.tcp_keepalive.0,
             user_timeout: self.tcp_user_timeout,
             unsent_bytes: u32::try_from(self.tcp_unsent_bytes).unwrap_or(u32::MAX),
@@ -158,11 +170,11 @@ impl Metal {
         }
     }
 
-    /// What upstreams' sockets get besides their buffers.
-    pub fn upstream_socket(&self, receive_buffer: usize, send_buffer: usize) -> SocketOptions {
+    /// What upstreams' sockets get.
+    pub fn upstream_socket(&self) -> SocketOptions {
         SocketOptions {
-            receive_buffer,
-            send_buffer,
+            receive_buffer: self.upstream_receive_buffer,
+            send_buffer: self.upstream_send_buffer,
             keep_alive: self.upstream_tcp_keepalive.0,
             user_timeout: self.tcp_user_timeout,
             unsent_bytes: 0,

@@ -9,6 +9,7 @@ mod operator;
 mod dgate;
 mod endings;
 mod host;
+mod machine;
 
 use operator::node::{BINARY, Plan};
 use operator::{Json as _, free_port};

@@ -45,6 +45,18 @@ pub enum RingMode {
     },
 }
 
+impl RingMode {
+    /// The flags in words, for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Defer => "with SINGLE_ISSUER, COOP_TASKRUN and DEFER_TASKRUN",
+            Self::Cooperative => "with SINGLE_ISSUER and COOP_TASKRUN",
+            Self::Interrupting => "without flags",
+            Self::KernelThread { .. } => "with SINGLE_ISSUER and SQPOLL",
+        }
+    }
+}
+
 /// How the ring is made.
 #[derive(Debug, Clone, Copy)]
 pub struct RingOptions {

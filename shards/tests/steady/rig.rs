@@ -127,7 +127,7 @@ fn snapshot(upstream: SocketAddr) -> Snapshot {
         namespaces: vec![Arc::new(namespace)],
         route_slots: 1,
         service_slots: 1,
-        script_slots: 0,
+        scripts: Box::default(),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod invalid;
 pub mod metrics;
 mod module_log;
 pub mod openapi;
+mod profile;
 pub mod raft;
 mod resolver;
 pub mod resource;

@@ -59,6 +59,7 @@ fn schemas() -> Map<String, Value> {
         },
     }));
     schemas.insert("LogEntry".into(), log_entry());
+    schemas.insert("Profile".into(), profile());
     schemas.insert(
         "Refusal".into(),
         json!({
@@ -104,6 +105,51 @@ fn log_entry() -> Value {
     })
 }
 
+/// See `profile::show`.
+fn profile() -> Value {
+    let (number, integer) = (json!({ "type": "number" }), json!({ "type": "integer" }));
+    let mut phase = json!({
+        "type": "object",
+        "description": "Of one phase: total, tax, module, connect, first_byte or transfer.",
+        "properties": {
+            "count": integer,
+            "stddev_us": number,
+            "points": { "type": "array", "description": "Microseconds, share of all that are not longer, their number.",
+                "items": { "type": "array", "items": number } },
+            "histogram": { "type": "string", "description": "HdrHistogram V2, compressed, base64; nanoseconds." },
+        },
+    });
+    for figure in ["mean_us", "p50_us", "p90_us", "p99_us", "p99_9_us", "p99_99_us", "max_us"] {
+        phase["properties"][figure] = number.clone();
+    }
+    let optional = json!({ "type": ["number", "null"] });
+    json!({
+        "type": "object",
+        "properties": {
+            "by": { "enum": ["node", "shard", "route", "service", "module"] },
+            "now_ms": integer,
+            "from_ms": integer,
+            "to_ms": integer,
+            "seconds": { "type": "number", "description": "What rates are per second of." },
+            "shards": integer,
+            "rows_total": integer,
+            "rows_refused": { "type": "integer", "description": "Exchanges that found no room for a row of theirs." },
+            "rows": { "type": "array", "items": {
+                "type": "object",
+                "properties": {
+                    "key": { "type": "string" },
+                    "count": integer,
+                    "rate": optional,
+                    "errors": { "type": ["integer", "null"], "description": "Answers of 500 and above; of a module: \
+                        failed calls." },
+                    "error_rate": optional,
+                    "phases": { "type": "object", "additionalProperties": phase },
+                },
+            } },
+        },
+    })
+}
+
 fn json_content(schema: Value) -> Value {
     json!({ "application/json": { "schema": schema } })
 }
@@ -128,6 +174,21 @@ fn content(shape: Shape, answered: bool) -> Option<Value> {
             let entry = reference("LogEntry");
             let mut content = json_content(envelope(json!({ "type": "array", "items": entry }), true));
             content["application/x-ndjson"] = json!({ "schema": entry });
+            content
+        }
+        Shape::Profile => {
+            let mut content = json_content(envelope(reference("Profile"), false));
+            content["application/x-ndjson"] = json!({ "schema": {
+                "type": "object",
+                "required": ["kind"],
+                "properties": {
+                    "kind": { "enum": ["progress", "profile"] },
+                    "seconds": { "type": "number" },
+                    "of": { "type": "number" },
+                    "count": { "type": "integer" },
+                    "data": reference("Profile"),
+                },
+            } });
             content
         }
         Shape::Plain => json_content(json!({ "type": "object" })),

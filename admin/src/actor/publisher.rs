@@ -129,6 +129,12 @@ impl Publisher {
         self.shards.get(usize::from(shard)).filter(|shard| !shard.drained).map(|shard| &shard.link.inbox)
     }
 
+    /// Sends something to every shard that has not ended; `false` if one had no room.
+    pub(super) fn tell_all(&self, message: impl Fn() -> ToShard) -> bool {
+        let running = self.shards.iter().filter(|shard| !shard.drained);
+        running.fold(true, |all, shard| shard.link.inbox.send(message()).is_ok() && all)
+    }
+
     /// Frees the snapshots that no shard holds any more; answers how many are held and how long the oldest was replaced.
     pub(super) fn sweep(&mut self, now: Instant) -> (usize, Duration) {
         self.old.retain(|(snapshot, _)| Arc::strong_count(snapshot) > 1);

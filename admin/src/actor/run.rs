@@ -9,6 +9,7 @@ use super::pass::{Outcome, Tools, Workshop};
 use super::publisher::{Publisher, ShardLink};
 use super::reply::reply;
 use super::writes::Writes;
+use crate::profile::{Profiles, now_ms};
 use crate::schedule::{News, Schedule};
 use std::future::Future;
 use std::net::SocketAddr;
@@ -50,6 +51,7 @@ pub(super) struct Actor {
     pub(super) tools: Tools,
     pub(super) writes: Writes,
     pub(super) counting: Counting,
+    pub(super) profiles: Arc<Profiles>,
     pub(super) facts: Facts,
     pub(super) failure: Option<String>,
 }
@@ -87,6 +89,7 @@ impl Actor {
                     self.take(outcome);
                 }
                 () = self.inbox.woken() => self.read_inbox(),
+                () = self.profiles.wanted() => self.order_profiles(),
                 Some(event) = self.told.recv() => self.hear(&event),
                 order = self.orders.recv() => match order {
                     Some(Order::Attach(links, done)) => {
@@ -101,6 +104,7 @@ impl Actor {
                 },
                 _ = second.tick() => {
                     self.events.roll();
+                    self.order_profiles();
                     self.tell();
                 }
             }
@@ -150,10 +154,11 @@ impl Actor {
                 }
                 ToAdmin::Resolve { shard, ticket, host, port } => self.resolve(shard, ticket, host, port),
                 ToAdmin::Report(report) => {
+                    self.profiles.note(&report);
                     self.tools.metrics.lock().unwrap_or_else(PoisonError::into_inner).absorb(*report);
                 }
                 ToAdmin::Event(event) => self.hear(&event),
-                ToAdmin::Profile(_) => {}
+                ToAdmin::Profile(interval) => self.profiles.keep(&interval),
                 ToAdmin::Ran(report) => self.schedule.tell(News::Ran(report)),
                 ToAdmin::Drained { shard } => {
                     self.schedule.tell(News::Drained(shard));
@@ -165,6 +170,15 @@ impl Actor {
         self.tools.module_logs.tell();
         self.tell();
         self.inbox.wake();
+    }
+
+    /// Tells the shards which rows of their profile somebody wants. Who has no room for it is told a second later.
+    fn order_profiles(&self) {
+        let mut book = self.profiles.book();
+        let Some((scopes, until_ms)) = book.order(now_ms()) else { return };
+        if !self.publisher.tell_all(|| ToShard::Profile { scopes, until_ms }) {
+            book.untold();
+        }
     }
 
     /// Something for the logs.

@@ -17,6 +17,7 @@ use crate::change::Outcome;
 use crate::compile::Defaults;
 use crate::invalid::Invalid;
 use crate::module_log::ModuleLogs;
+use crate::profile::Profiles;
 use crate::raft::{Cluster, ClusterConfig, NodeState};
 use crate::resolver::{self, Pace, Resolver};
 use crate::resource::{NodeTags, ResourceRules};
@@ -32,6 +33,8 @@ use tokio::sync::{mpsc, oneshot};
 const API_ENDS_WITHIN: Duration = Duration::from_secs(2);
 /// How long blocking work may take to end then.
 const WORK_ENDS_WITHIN: Duration = Duration::from_secs(5);
+/// How much less important the admin's threads are than the shards' (setpriority(2)).
+const NICENESS: libc::c_int = 5;
 /// Raft's id of a node that is alone. What people call the node is `Options::node_id`.
 const NODE: u64 = 1;
 
@@ -43,6 +46,7 @@ pub fn start(options: Options) -> Result<AdminHandle, StartError> {
     let (orders, received) = mpsc::unbounded_channel();
     let (tell, told) = std_mpsc::sync_channel::<Started>(1);
     let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
+        give_way();
         let scratch = match options.memory_storage.then(Scratch::new).transpose() {
             Ok(scratch) => scratch,
             Err(e) => return drop(tell.send(Err(e.into()))),
@@ -62,6 +66,15 @@ pub fn start(options: Options) -> Result<AdminHandle, StartError> {
             let _ = thread.join();
             Err(StartError::Io(std::io::Error::other("the admin thread panicked while it started")))
         }
+    }
+}
+
+/// Lets shards that share a core with the admin's threads go first: those that come later inherit it. A node that is
+/// busy still gives the admin a fair part of a core.
+fn give_way() {
+    // SAFETY: a call that takes and gives numbers; of a thread (0 is the caller's), as Linux does it.
+    if unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) } != 0 {
+        tracing::debug!(error = %std::io::Error::last_os_error(), "the admin thread is as important as the shards");
     }
 }
 
@@ -151,6 +164,7 @@ impl Plane {
             module_limits: options.module_limits,
             ..ApiSettings::default()
         };
+        let profiles = Arc::<Profiles>::default();
         let (events, told) = mpsc::unbounded_channel();
         let clock = wall_clock();
         let teller = Teller { events, metrics: Arc::clone(&metrics) };
@@ -165,7 +179,8 @@ impl Plane {
             module_logs.clone(),
             settings,
         )
-        .with_schedule(schedule.clone());
+        .with_schedule(schedule.clone())
+        .with_profiles(Arc::clone(&profiles));
         let facts = Facts {
             compiled: outcome.revision,
             problems: outcome.problems,
@@ -184,6 +199,7 @@ impl Plane {
             told,
             writes: Writes::new(cluster.clone(), node.clone()),
             counting: Counting::new(cluster.clone()),
+            profiles,
             tools,
             facts,
             failure: None,

@@ -5,12 +5,15 @@ use super::answer::json_response;
 use super::call::Call;
 use super::refusal::Refusal;
 use super::write::read;
+use crate::metrics::{Registry, Scrape};
 use crate::raft::ClusterStatus;
 use axum::body::Body;
 use axum::response::Response;
+use futures_util::{Stream, stream};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::json;
-use std::sync::PoisonError;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
 
 fn set(response: &mut Response, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
@@ -85,16 +88,42 @@ pub(crate) async fn metrics(call: Call) -> Result<Response, Refusal> {
     }
     let meta = read(&call.state, |inner, view| Ok((view.meta()?, inner.store.size()?))).await?;
     let cluster = call.inner().cluster.status();
-    let mut registry = call.inner().metrics.lock().unwrap_or_else(PoisonError::into_inner);
-    registry.observe_state(meta.0.revision, meta.0.changes, meta.1);
-    registry.observe_cluster(&cluster);
-    let text = registry.render();
-    drop(registry);
-    let mut response = Response::new(Body::from(text));
+    let metrics = Arc::clone(&call.inner().metrics);
+    let (scrape, text, rest) = {
+        let mut registry = metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        registry.observe_state(meta.0.revision, meta.0.changes, meta.1);
+        registry.observe_cluster(&cluster);
+        let (mut scrape, mut text) = Scrape::begin(&registry, &call.inner().profiles.book());
+        text += &scrape.page(&registry).unwrap_or_default();
+        let rest = scrape.page(&registry);
+        (scrape, text, rest)
+    };
+    let mut response = Response::new(match rest {
+        None => Body::from(text),
+        Some(second) => Body::from_stream(pages(text + &second, scrape, metrics)),
+    });
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
     Ok(response)
+}
+
+/// The pages of a scrape, made one by one as they are sent, so that others get their turn between them.
+fn pages(
+    first: String,
+    scrape: Scrape,
+    metrics: Arc<Mutex<Registry>>,
+) -> impl Stream<Item = Result<String, Infallible>> {
+    stream::unfold((Some(first), scrape, metrics), |(first, mut scrape, metrics)| async move {
+        let page = match first {
+            Some(first) => first,
+            None => {
+                tokio::task::yield_now().await;
+                scrape.page(&metrics.lock().unwrap_or_else(PoisonError::into_inner))?
+            }
+        };
+        Some((Ok(page), (None, scrape, metrics)))
+    })
 }
 
 /// `GET /openapi.json`: what this table of endpoints is.

@@ -13,6 +13,7 @@ mod insight;
 mod live;
 mod origin;
 mod peer;
+mod profile;
 mod refusal;
 mod resources;
 mod schedule;

@@ -5,6 +5,7 @@ use super::auth::AdminAuth;
 use super::live::Live;
 use crate::metrics::Registry;
 use crate::module_log::ModuleLogs;
+use crate::profile::Profiles;
 use crate::raft::Cluster;
 use crate::resource::ModuleChecker;
 use crate::schedule::Schedule;
@@ -68,6 +69,7 @@ pub(crate) struct Inner {
     pub(crate) live: Arc<dyn Live>,
     pub(crate) metrics: Arc<Mutex<Registry>>,
     pub(crate) module_logs: Arc<ModuleLogs>,
+    pub(crate) profiles: Arc<Profiles>,
     pub(crate) modules: ModuleChecker,
     pub(crate) settings: ApiSettings,
     /// The node's scheduler, where there is one.
@@ -93,6 +95,7 @@ impl ApiState {
             live,
             metrics,
             module_logs,
+            profiles: Arc::default(),
             modules: ModuleChecker::default(),
             settings,
             schedule: None,
@@ -105,6 +108,14 @@ impl ApiState {
     pub(crate) fn with_schedule(mut self, schedule: Schedule) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.inner) {
             inner.schedule = Some(schedule);
+        }
+        self
+    }
+
+    /// The same with what shards tell of their latencies. To be called before the state is shared.
+    pub(crate) fn with_profiles(mut self, profiles: Arc<Profiles>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.profiles = profiles;
         }
         self
     }

@@ -3,7 +3,7 @@
 
 use super::call::Call;
 use super::refusal::Refusal;
-use super::{changelog, cluster, documents, health, insight, resources, schedule};
+use super::{changelog, cluster, documents, health, insight, profile, resources, schedule};
 use crate::change::Kind;
 use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode};
@@ -36,6 +36,8 @@ pub(crate) enum Shape {
     Text,
     /// Entries of a module's log: in the envelope, or one a line when they are followed.
     Entries,
+    /// A latency profile: in the envelope, or lines when it is followed.
+    Profile,
 }
 
 /// One method of one path.
@@ -102,6 +104,17 @@ impl Endpoint {
 const NAMESPACE: &[(&str, bool)] = &[("namespace", false)];
 const COLLECTION: &[(&str, bool)] = &[("namespace", false), ("collection", true)];
 const LOGS: &[(&str, bool)] = &[("limit", false), ("level", false), ("since", false), ("follow", false)];
+const PROFILE: &[(&str, bool)] = &[
+    ("for", false),
+    ("by", false),
+    ("key", false),
+    ("sort", false),
+    ("limit", false),
+    ("points", false),
+    ("encoding", false),
+    ("wait", false),
+    ("follow", false),
+];
 const PAGE: &[(&str, bool)] =
     &[("namespace", false), ("collection", true), ("limit", false), ("offset", false)];
 
@@ -135,6 +148,16 @@ fn node() -> Vec<Endpoint> {
         Endpoint::new(get.clone(), "/openapi.json", health::openapi).about("node", "This document"),
         Endpoint::new(get.clone(), "/changelog", changelog::brief)
             .about("node", "How many changes there were and the hash of their chain"),
+        Endpoint::new(get.clone(), "/api/v1/profile", profile::get)
+            .about(
+                "node",
+                "Where the time of exchanges went on this node in the last `for` (10s, at most 60s), or with `wait=true` \
+                 from now on (at most 1h): rates and, of each phase, percentiles in microseconds; `by` node, shard, route, \
+                 service or module; with `points=true` those of a percentile plot, with `encoding=v2` the HdrHistogram; \
+                 with `follow=true` as lines of JSON that say how far it is, the profile last",
+            )
+            .asks(PROFILE)
+            .gives(StatusCode::OK, Shape::Profile),
         Endpoint::new(get, "/api/v1/changelog", changelog::entries)
             .about("node", "The latest changes, without values")
             .gives(StatusCode::OK, Shape::Any),

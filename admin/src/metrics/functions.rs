@@ -62,7 +62,7 @@ impl Functions {
         for (function, row) in &self.0 {
             for (outcome, count) in &row.outcomes {
                 let labels = [("module", module), ("function", function), ("outcome", outcome)];
-                out.sample(name, &labels, count);
+                out.count(name, &labels, *count);
             }
         }
     }
@@ -100,13 +100,9 @@ impl Functions {
 }
 
 fn render(times: &Histogram, out: &mut Exposition, name: &str, module: &str, function: &str) {
-    let bucket = format!("{name}_bucket");
+    let up_to = BOUNDS.iter().map(|(_, ns)| times.up_to(*ns)).chain([times.count()]);
     let labels = [("module", module), ("function", function)];
-    let mut of = |bound: &str, count: u64| out.sample(&bucket, &[labels[0], labels[1], ("le", bound)], count);
-    BOUNDS.iter().for_each(|(bound, ns)| of(bound, times.up_to(*ns)));
-    of("+Inf", times.count());
-    out.sample(&format!("{name}_sum"), &labels, seconds(times.sum_ns()));
-    out.sample(&format!("{name}_count"), &labels, times.count());
+    out.histogram(name, &labels, &BOUNDS.map(|(bound, _)| bound), up_to, &seconds(times.sum_ns()));
 }
 
 /// Nanoseconds as seconds without the noise of floats.

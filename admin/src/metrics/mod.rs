@@ -2,8 +2,9 @@
 //! no shard. Memory is bounded: so many routes and scripts, and those that are deleted go.
 
 mod functions;
+mod phases;
 mod registry;
 mod text;
 
 pub use registry::Registry;
-pub(crate) use registry::limits;
+pub(crate) use registry::{Scrape, limits};

@@ -1,6 +1,7 @@
 //! Counters by examples, and the text as a whole: families once, in one piece, and every line in the grammar.
 
 use super::*;
+use crate::metrics::text::tests::families;
 use std::sync::Arc;
 use tidegate_js::Histogram;
 use tidegate_snapshot::{FunctionReport, ScriptNow, TimesReport};
@@ -117,23 +118,5 @@ fn every_line_is_in_the_grammar() {
     let text = registry.render();
     assert!(text.contains("route=\"n/\\\"quo\\\\te\\nline\""), "{text}");
     assert!(text.ends_with('\n'));
-    let (mut families, mut current) = (HashSet::new(), String::new());
-    for line in text.lines() {
-        if let Some(rest) = line.strip_prefix("# HELP ") {
-            current = rest.split(' ').next().unwrap_or("").to_owned();
-            assert!(families.insert(current.clone()), "{current} stands twice");
-        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
-            let (name, kind) = rest.split_once(' ').expect(line);
-            assert_eq!(name, current);
-            assert!(["counter", "gauge", "histogram"].contains(&kind), "{line}");
-            assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
-        } else {
-            let name: String = line.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-            let own = name == current
-                || ["_bucket", "_sum", "_count"].iter().any(|end| name.strip_suffix(end) == Some(&current));
-            assert!(own, "{line} is outside its family {current}");
-            let (_, value) = line.rsplit_once(' ').expect(line);
-            assert!(value.parse::<f64>().is_ok(), "{line}");
-        }
-    }
+    families(&text);
 }

@@ -1,0 +1,174 @@
+//! Adding intervals up on request: into one row for the node, or one a shard, route, service or module. Rows are bounded;
+//! what finds no room is counted.
+
+use super::cells::{Fineness, Sum};
+use super::kept::{Kept, PHASES, Phases};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tidegate_snapshot::{Phase, Scope};
+
+/// Most rows of an answer's sums.
+const MOST_ROWS: usize = 10_000;
+
+/// What rows are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    /// One row for everything.
+    Node,
+    /// One a shard.
+    Shard,
+    /// One a route, service or module.
+    Scope(Scope),
+}
+
+impl By {
+    const ALL: [Self; 5] = [
+        Self::Node,
+        Self::Shard,
+        Self::Scope(Scope::Route),
+        Self::Scope(Scope::Service),
+        Self::Scope(Scope::Module),
+    ];
+
+    /// `node`, `shard`, `route`, `service`, `module`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Shard => "shard",
+            Self::Scope(scope) => scope.name(),
+        }
+    }
+
+    /// By its name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|by| by.name() == name)
+    }
+
+    /// The scope that shards keep rows of only when they are asked to.
+    pub(crate) fn scope(self) -> Option<Scope> {
+        match self {
+            Self::Scope(scope) => Some(scope),
+            Self::Node | Self::Shard => None,
+        }
+    }
+
+    /// What counts an exchange of a row.
+    pub(super) fn counted(self) -> Phase {
+        if self == Self::Scope(Scope::Module) { Phase::Module } else { Phase::Total }
+    }
+}
+
+/// The sums of one row.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// In the order of `Phase::ALL`.
+    pub(super) times: [Sum; PHASES],
+    /// What failed of it, where that is known.
+    pub(super) errors: Option<u64>,
+}
+
+impl Row {
+    fn new(by: By) -> Self {
+        let fineness = if by.scope().is_some() { Fineness::TWO_DIGITS } else { Fineness::THREE_DIGITS };
+        let errors = (by != By::Scope(Scope::Service)).then_some(0);
+        Self { times: std::array::from_fn(|_| Sum::new(fineness)), errors }
+    }
+
+    fn add(&mut self, times: &Phases, errors: u64) {
+        self.times.iter_mut().zip(times).for_each(|(sum, more)| sum.add(more));
+        self.errors = self.errors.map(|sum| sum + errors);
+    }
+}
+
+/// A span of time, in milliseconds since 1970, and how long shards gather before they tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) from_ms: u64,
+    pub(crate) to_ms: u64,
+    pub(crate) interval_ms: u64,
+}
+
+impl Window {
+    /// How long the intervals of a shard are together that has told the first from `began` and the last until `ended`.
+    /// A shard that serves nothing tells nothing, so the time between them counts; and at both ends the window's own
+    /// unless an interval lies over it.
+    fn seen_ms(self, began: u64, ended: u64) -> u64 {
+        let from = if began < self.from_ms + self.interval_ms { began } else { self.from_ms };
+        let to = if ended + self.interval_ms > self.to_ms { ended } else { self.to_ms };
+        to.saturating_sub(from)
+    }
+}
+
+/// Intervals as they are added up.
+#[derive(Debug)]
+pub(crate) struct Merge {
+    pub(super) by: By,
+    /// Only the row of this key, if there is one.
+    only: Option<String>,
+    pub(super) window: Window,
+    pub(super) rows: BTreeMap<Arc<str>, Row>,
+    /// By shard, when its first interval began and its last one ended.
+    spans: BTreeMap<u16, (u64, u64)>,
+    pub(super) rows_refused: u64,
+}
+
+impl Merge {
+    /// Nothing yet.
+    pub(crate) fn new(by: By, only: Option<String>, window: Window) -> Self {
+        Self { by, only, window, rows: BTreeMap::new(), spans: BTreeMap::new(), rows_refused: 0 }
+    }
+
+    /// Adds an interval.
+    pub(crate) fn add(&mut self, kept: &Kept) {
+        let span = self.spans.entry(kept.shard).or_insert((kept.began_ms, kept.ended_ms));
+        *span = (span.0.min(kept.began_ms), span.1.max(kept.ended_ms));
+        match self.by {
+            By::Node => self.row(&"".into(), &kept.times, kept.errors.all),
+            By::Shard => self.row(&kept.shard.to_string().into(), &kept.times, kept.errors.all),
+            By::Scope(scope) => {
+                self.rows_refused += kept.rows_refused;
+                let errors = match scope {
+                    Scope::Route => Some(&kept.errors.routes),
+                    Scope::Module => Some(&kept.errors.modules),
+                    Scope::Service => None,
+                };
+                for row in kept.rows.iter().filter(|row| row.scope == scope) {
+                    let failed = errors.and_then(|errors| errors.get(&row.key)).copied().unwrap_or(0);
+                    self.row(&row.key, &row.times, failed);
+                }
+            }
+        }
+    }
+
+    fn row(&mut self, key: &Arc<str>, times: &Phases, errors: u64) {
+        if self.only.as_deref().is_some_and(|only| only != &**key) {
+            return;
+        }
+        if let Some(row) = self.rows.get_mut(key) {
+            row.add(times, errors);
+        } else if self.rows.len() < MOST_ROWS {
+            let mut row = Row::new(self.by);
+            row.add(times, errors);
+            self.rows.insert(key.clone(), row);
+        } else {
+            self.rows_refused += 1;
+        }
+    }
+
+    /// What rates are per second of: the time seen of a shard at most, in milliseconds.
+    pub(crate) fn seen_ms(&self) -> u64 {
+        let of_shards = self.spans.values().map(|(began, ended)| self.window.seen_ms(*began, *ended));
+        of_shards.max().unwrap_or(self.window.to_ms.saturating_sub(self.window.from_ms))
+    }
+
+    /// Shards that were heard of.
+    pub(crate) fn shards(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Exchanges counted in all rows.
+    pub(crate) fn count(&self) -> u64 {
+        let counted = self.by.counted() as usize;
+        self.rows.values().map(|row| row.times[counted].count()).sum()
+    }
+}

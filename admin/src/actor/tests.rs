@@ -415,3 +415,45 @@ fn a_folder_in_use_is_refused() {
     let _first = try_open(dir.path(), |_| {}).unwrap_or_else(|e| panic!("{e}"));
     assert!(matches!(try_open(dir.path(), |_| {}), Err(StartError::Store(_))));
 }
+
+#[test]
+fn rows_are_asked_of_every_shard_while_somebody_wants_them() {
+    let plane = open(|_| {});
+    let mut ends = shards(&plane, 2);
+    let began = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock");
+    let (status, body) = call(plane.address, "GET", "/api/v1/profile?by=service&for=1s", &Value::Null);
+    assert_eq!((status, &body["data"]["rows"]), (200, &json!([])), "{body}");
+    for shard in &mut ends {
+        let ToShard::Profile { scopes, until_ms } = shard.message() else { panic!("another message") };
+        assert!(scopes.services && !scopes.routes && !scopes.modules);
+        let left = until_ms - began.as_millis() as u64;
+        assert!(
+            (11_000..60_000).contains(&left),
+            "{left} ms: the second looked back on, and ten to ask again"
+        );
+    }
+    // What a shard tells is there for whoever asks, and in the metrics.
+    let mut times = tidegate_snapshot::Times::new(3);
+    times.record(tidegate_snapshot::Phase::Tax, 7_000);
+    times.record(tidegate_snapshot::Phase::Total, 9_000);
+    let ended_ms = began.as_millis() as u64 + 1_000;
+    let interval = tidegate_snapshot::IntervalProfile {
+        shard: 1,
+        began_ms: ended_ms - 1_000,
+        ended_ms,
+        times,
+        rows: Vec::new(),
+        rows_refused: 0,
+    };
+    ends[1].send(ToAdmin::Profile(Arc::new(interval)));
+    let deadline = Instant::now() + SOON;
+    loop {
+        let (_, body) = call(plane.address, "GET", "/api/v1/profile?by=shard&for=60s", &Value::Null);
+        let row = &body["data"]["rows"][0];
+        if row["key"] == "1" {
+            assert_eq!((&row["count"], &row["phases"]["tax"]["count"]), (&json!(1), &json!(1)), "{row}");
+            break;
+        }
+        assert!(Instant::now() < deadline, "{body}");
+    }
+}

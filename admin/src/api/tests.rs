@@ -3,6 +3,7 @@
 mod browsers;
 mod documents;
 mod insight;
+mod profile;
 mod secrecy;
 mod styles;
 mod two_nodes;

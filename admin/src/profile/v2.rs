@@ -1,58 +1,48 @@
-//! Histograms in the V2 compressed encoding of HdrHistogram, as text: what its libraries in other languages read. The
-//! layout is that of `HdrHistogram.encodeIntoCompressedByteBuffer`: a cookie and a length before a zlib stream, in which
-//! stand a header of 40 bytes and the counts of all cells as ZigZag LEB128, runs of empty cells as one negative number.
+//! Histograms in the V2 compressed encoding of HdrHistogram, as text: what its libraries in other languages read. Values
+//! are nanoseconds.
 
 use super::cells::Sum;
 use base64::Engine as _;
-use miniz_oxide::deflate::compress_to_vec_zlib;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
 
-/// Encoding 2 with counts of at most eight bytes.
-const COOKIE: u32 = 0x1c84_9313;
-/// The same within a zlib stream.
-const COMPRESSED_COOKIE: u32 = 0x1c84_9314;
-/// zlib's usual level.
-const LEVEL: u8 = 6;
 /// Bounds of the shards' histograms in nanoseconds.
 const LOWEST_NS: u64 = 64;
 const HIGHEST_NS: u64 = 600_000_000_000;
 
-/// Base64 of the compressed encoding. Values are nanoseconds.
+/// Base64 of the compressed encoding.
 pub(super) fn encode(sum: &Sum) -> String {
-    let mut counts = Vec::new();
-    let mut next = 0;
+    let fineness = sum.fineness();
+    let mut histogram = Histogram::<u64>::new_with_bounds(LOWEST_NS, HIGHEST_NS, fineness.digits())
+        .expect("bounds that are fixed and right");
     for (cell, count) in sum.filled() {
-        if cell > next {
-            zigzag(&mut counts, -((cell - next) as i64));
-        }
-        zigzag(&mut counts, i64::try_from(count).unwrap_or(i64::MAX));
-        next = cell + 1;
+        histogram.saturating_record_n(fineness.middle_of(cell), count);
     }
-    let mut plain = Vec::with_capacity(40 + counts.len());
-    plain.extend(COOKIE.to_be_bytes());
-    plain.extend((counts.len() as u32).to_be_bytes());
-    plain.extend(0u32.to_be_bytes());
-    plain.extend(u32::from(sum.fineness().digits()).to_be_bytes());
-    plain.extend(LOWEST_NS.to_be_bytes());
-    plain.extend(HIGHEST_NS.to_be_bytes());
-    plain.extend(1f64.to_be_bytes());
-    plain.extend(counts);
-    let packed = compress_to_vec_zlib(&plain, LEVEL);
-    let mut bytes = COMPRESSED_COOKIE.to_be_bytes().to_vec();
-    bytes.extend((packed.len() as u32).to_be_bytes());
-    bytes.extend(packed);
+    let mut bytes = Vec::new();
+    // Into memory, of a histogram whose bounds the format can say.
+    V2DeflateSerializer::new().serialize(&histogram, &mut bytes).expect("nothing can fail");
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-/// ZigZag LEB128 of at most nine bytes: the ninth has all its eight bits for the value.
-fn zigzag(out: &mut Vec<u8>, value: i64) {
-    let mut value = ((value << 1) ^ (value >> 63)) as u64;
-    for _ in 0..8 {
-        if value < 0x80 {
-            out.push(value as u8);
-            return;
+#[cfg(test)]
+mod tests {
+    use super::super::cells::{Fineness, Sparse};
+    use super::*;
+    use hdrhistogram::serialization::Deserializer;
+
+    #[test]
+    fn others_read_what_was_counted() {
+        for (digits, fineness) in [(3, Fineness::THREE_DIGITS), (2, Fineness::TWO_DIGITS)] {
+            let mut recorded =
+                Histogram::<u32>::new_with_bounds(LOWEST_NS, HIGHEST_NS, digits).expect("bounds");
+            (0..5_000u64).for_each(|n| recorded.saturating_record(n * n * 1_000));
+            let mut sum = Sum::new(fineness);
+            sum.add(&Sparse::of(&recorded, fineness));
+            let bytes = base64::engine::general_purpose::STANDARD.decode(encode(&sum)).expect("base64");
+            let read: Histogram<u64> =
+                Deserializer::new().deserialize(&mut &bytes[..]).expect("V2 compressed");
+            assert_eq!((read.len(), read.sigfig(), read.max()), (5_000, digits, recorded.max()));
+            assert_eq!(read.value_at_quantile(0.99), recorded.value_at_quantile(0.99));
         }
-        out.push(value as u8 | 0x80);
-        value >>= 7;
     }
-    out.push(value as u8);
 }

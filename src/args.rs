@@ -40,6 +40,16 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if text.is_empty() { Err(why()) } else { Ok(total) }
 }
 
+/// Of the latency profile: what is shorter costs more than it tells.
+fn interval(text: &str) -> Result<Duration, String> {
+    let time = duration(text)?;
+    if time < Duration::from_millis(100) {
+        Err(format!("{text} is too short: at least 100ms"))
+    } else {
+        Ok(time)
+    }
+}
+
 pub(crate) fn size(text: &str) -> Result<usize, String> {
     parse_size(text).and_then(|n| usize::try_from(n).map_err(|_| format!("{text} is too much")))
 }
@@ -95,6 +105,9 @@ pub struct Serve {
     /// Access log files that are kept
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub access_log_segments: usize,
+    /// Between two intervals of the latency profile, at least 100ms
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
+    pub hdr_interval: Duration,
     /// Least loud log level: trace, debug, info, warn or error [default: info, or what the file says]
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<tracing::Level>,
@@ -279,6 +292,7 @@ impl Serve {
             fetch_timeout: self.fetch_timeout,
             cache_bytes: self.cache_bytes.max(64 << 10),
             cache_value_bytes: self.cache_value_bytes,
+            hdr_interval: self.hdr_interval,
             ..Limits::default()
         }
     }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tidegate_admin::config::{FileConfig, LoadOptions, load};
 use tidegate_admin::{AdminHandle, ShardLink, TestServer};
 use tidegate_mailbox::QueueWriter;
-use tidegate_shards::{Driver, ShardOptions, cache_mesh, spawn_shard, wakeups};
+use tidegate_shards::{Driver, Profiling, ShardOptions, cache_mesh, spawn_shard, wakeups};
 use tidegate_snapshot::{ModuleLimits, RecordSink, ToAdmin, ToShard};
 use tracing::{info, warn};
 use tracing_subscriber::Layer;
@@ -324,6 +324,7 @@ fn start_shards(
             reader: admin.reader(),
             surroundings: surroundings.clone(),
             records: feeds.next().map(|feed| Box::new(feed) as Box<dyn RecordSink>),
+            profile: Profiling::default(),
             started: Box::new(move |result| drop(tell.send(result))),
         };
         threads.push(spawn_shard(options).map_err(|error| format!("no thread for shard {index}: {error}"))?);

@@ -5,7 +5,9 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
-use tidegate_shards::{Driver, Limits, RingOptions, ShardOptions, cache_mesh, spawn_shard, wakeups};
+use tidegate_shards::{
+    Driver, Limits, Profiling, RingOptions, ShardOptions, cache_mesh, spawn_shard, wakeups,
+};
 use tidegate_snapshot::*;
 
 fn main() {
@@ -82,6 +84,7 @@ fn main() {
         reader: Arc::new(()),
         surroundings: Arc::default(),
         records: None,
+        profile: Profiling::default(),
         started: Box::new(|result| println!("{result:?}")),
     })
     .expect("a thread");

@@ -5,6 +5,7 @@ use crate::fault::Fault;
 use crate::limits::Limits;
 use crate::wire::{self, Broken, Input, Output};
 use tidegate_codec::{BodyDecoder, BodyFraming, Malformed, encode};
+use tidegate_reactor::clock;
 
 /// Room for a chunk's size, its line feeds and the last chunk.
 const CHUNK_OVERHEAD: usize = 32;
@@ -62,12 +63,14 @@ pub struct Body {
     pub decoder: BodyDecoder,
     /// Content bytes that may still come.
     pub allowance: u64,
+    /// When [`Body::relay`] had to wait for more than was here, on the precise clock.
+    pub awaited_ns: Option<u64>,
 }
 
 impl Body {
     /// A body of that framing with at most `allowance` bytes of content.
     pub fn new(framing: BodyFraming, allowance: u64) -> Self {
-        Self { decoder: BodyDecoder::new(framing), allowance }
+        Self { decoder: BodyDecoder::new(framing), allowance, awaited_ns: None }
     }
 
     fn charge(&mut self, bytes: usize) -> Result<(), BodyFault> {
@@ -152,6 +155,7 @@ impl Body {
                 input.reader.deadline().disarm();
                 return Ok(());
             }
+            self.awaited_ns.get_or_insert_with(clock::precise_ns);
             self.more(input, limits).await?;
         }
     }

@@ -108,6 +108,7 @@ async fn refuse(local: &Local, session: &mut Session, fault: Fault) {
     respond::send_own(&own, &Ask::unreadable(), &rules, &mut session.output, &local.limits).await;
     let duration_ns = clock::precise_ns() - started;
     lender.counters.request(None, own.head.status(), duration_ns);
+    lender.profile.record_refusal(duration_ns);
     let sent_bytes = std::mem::take(&mut session.output.written_bytes);
     lender.counters.sent_bytes.add(sent_bytes);
     lender.counters.received_bytes.add(std::mem::take(&mut session.input.read_bytes));

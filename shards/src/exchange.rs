@@ -9,6 +9,7 @@ use crate::fault::Fault;
 use crate::link::{Answered, Link};
 use crate::local::Local;
 use crate::policy::{self, Admission};
+use crate::profile::Spans;
 use crate::record;
 use crate::reply::Own;
 use crate::respond::{self, Ask, Rules};
@@ -85,6 +86,10 @@ struct Exchange<'t, 'c> {
     is_read: bool,
     /// What its modules know it by.
     id: Option<(u16, u64)>,
+    /// What was waited for.
+    spans: Spans,
+    /// When the rest of the upstream's body was first waited for.
+    awaited_ns: Option<u64>,
 }
 
 async fn serve<'x, 't: 'x>(x: &mut Exchange<'t, '_>, input: &'x mut Input) -> Result<Reply<'x>, Trouble> {
@@ -124,6 +129,8 @@ pub async fn run(local: &Local, session: &mut Session) -> bool {
         is_touched: false,
         is_read: is_bodiless,
         id: None,
+        spans: Spans::default(),
+        awaited_ns: None,
     };
     // A proxied response may still hold the input for its upload, so it is sent first.
     let outcome = match serve(&mut x, input).await {
@@ -142,10 +149,15 @@ pub async fn run(local: &Local, session: &mut Session) -> bool {
         // The request's buffers are kept for the next one.
         *x.head = lent.request;
     }
-    let (route, duration_ns) = (x.route.map(|route| &**route), clock::precise_ns() - started);
+    let ended = clock::precise_ns();
+    let (route, duration_ns, mut spans) = (x.route.map(|route| &**route), ended - started, x.spans);
+    if let Some(awaited) = x.awaited_ns {
+        spans.transfer_ns = ended - awaited;
+    }
     let (sent_bytes, read_bytes) = (take(&mut output.written_bytes), take(&mut input.read_bytes));
     let counters = &local.lender.counters;
     counters.request(route, status, duration_ns);
+    local.lender.profile.record(duration_ns, &spans);
     counters.sent_bytes.add(sent_bytes);
     counters.received_bytes.add(read_bytes);
     let shard = local.lender.outbox.shard;
@@ -291,12 +303,13 @@ impl<'t> Exchange<'t, '_> {
         drop(self.run.take_if(|run| !run.keep_later()).map(Run::close));
         let call = facts;
         if matches!(call.body, RequestBody::Stream) {
-            upstream::gather(self.head, input, &local.limits).await?;
+            upstream::gather(self.head, input, &local.limits, &mut self.spans).await?;
             self.is_touched |= !self.has_arrived(input);
         }
         let line = Line { input, output: self.output, peer: self.peer };
+        let counters = &local.lender.counters;
         let answered =
-            local.upstreams.call(&call, self.head, line, &local.limits, &local.lender.counters).await?;
+            local.upstreams.call(&call, self.head, line, &local.limits, counters, &mut self.spans).await?;
         self.is_read |= answered.is_uploaded && matches!(call.body, RequestBody::Stream);
         Ok(answered)
     }
@@ -429,6 +442,7 @@ impl<'t> Exchange<'t, '_> {
             return Err(fault.into());
         }
         self.note(sent.fault);
+        self.awaited_ns = sent.awaited_ns;
         if let Some(link) = sent.reusable {
             self.local.upstreams.pool.give_back(link, &self.local.limits, &self.local.lender.counters);
         }

@@ -20,6 +20,7 @@ mod names;
 mod outbox;
 mod policy;
 mod pool;
+mod profile;
 mod record;
 mod reply;
 mod respond;
@@ -35,6 +36,7 @@ mod wire;
 
 pub use cache::{CachePeers, cache_mesh};
 pub use limits::Limits;
+pub use profile::Profiling;
 pub use shard::{ShardOptions, spawn_shard};
 pub use surroundings::Surroundings;
 pub use tidegate_codec::HeadLimits;

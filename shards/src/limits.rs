@@ -60,6 +60,8 @@ pub struct Limits {
     pub resolved_names: usize,
     /// How long such a name is believed.
     pub resolved_ttl: Duration,
+    /// Between two intervals of the latency profile.
+    pub hdr_interval: Duration,
 }
 
 impl Default for Limits {
@@ -97,6 +99,7 @@ impl Default for Limits {
             fetch_timeout: Duration::from_secs(10),
             resolved_names: 256,
             resolved_ttl: Duration::from_secs(30),
+            hdr_interval: Duration::from_secs(1),
         }
     }
 }

@@ -107,7 +107,7 @@ impl Pool {
         }
     }
 
-    /// A connection to the destination: a kept one unless `fresh`, or a new one.
+    /// A connection to the destination: a kept one unless `fresh`, or a new one, whose making is added to `connect_ns`.
     pub async fn checkout(
         &self,
         destination: &Destination,
@@ -115,6 +115,7 @@ impl Pool {
         timeout: Duration,
         limits: &Limits,
         counters: &Counters,
+        connect_ns: &mut u64,
     ) -> Result<Box<Link>, Unconnected> {
         let peer = self.peer(destination);
         if !fresh && let Some(link) = self.kept(&peer, counters) {
@@ -126,6 +127,19 @@ impl Pool {
         }
         peer.open.set(peer.open.get() + 1);
         let open = Open { peer };
+        let began_ns = clock::precise_ns();
+        let made = Self::make(destination, open, timeout, limits, counters).await;
+        *connect_ns += clock::precise_ns() - began_ns;
+        made
+    }
+
+    async fn make(
+        destination: &Destination,
+        open: Open,
+        timeout: Duration,
+        limits: &Limits,
+        counters: &Counters,
+    ) -> Result<Box<Link>, Unconnected> {
         let began_ms = clock::coarse_ms();
         let connecting = connect(destination.address, timeout, limits.upstream_socket);
         let socket = connecting.await.map_err(|error| match error {

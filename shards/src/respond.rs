@@ -31,6 +31,8 @@ pub struct Sent {
     pub fault: Option<Fault>,
     /// It went wrong before a byte of the response had left: there can still be another answer.
     pub is_unsent: bool,
+    /// When the rest of an upstream's body was first waited for.
+    pub awaited_ns: Option<u64>,
 }
 
 /// Sends a response of our own.
@@ -42,7 +44,7 @@ pub async fn send_own(own: &Own, ask: &Ask, rules: &Rules<'_>, output: &mut Outp
     }
     let result = output.flush(limits.write_timeout).await;
     let fault = result.err().map(|broken| BodyFault::Write(broken).of_response());
-    Sent { reusable: None, is_clean: fault.is_none(), fault, is_unsent: false }
+    Sent { reusable: None, is_clean: fault.is_none(), fault, is_unsent: false, awaited_ns: None }
 }
 
 /// Sends the upstream's response, and what is left of the request's body up at the same time.
@@ -106,5 +108,6 @@ pub async fn send_proxied(
         is_clean: fault.is_none() && framing != Framing::UntilClose,
         fault,
         is_unsent,
+        awaited_ns: body.awaited_ns,
     }
 }

@@ -8,6 +8,7 @@ use crate::install::{self, Mailbox};
 use crate::limits::Limits;
 use crate::local::Local;
 use crate::outbox::Outbox;
+use crate::profile::{Profile, Profiling};
 use crate::record::Records;
 use crate::script::{Lender, Names, Scripts};
 use crate::secure;
@@ -66,6 +67,8 @@ pub struct ShardOptions {
     pub surroundings: Arc<Surroundings>,
     /// Takes its access records, where somebody wants them.
     pub records: Option<Box<dyn RecordSink>>,
+    /// What is wanted of its latency profile.
+    pub profile: Profiling,
     /// Called once it accepts connections, or with the reason why it does not.
     pub started: Box<dyn FnOnce(Result<(), String>) + Send>,
 }
@@ -137,6 +140,7 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
         reader: options.reader,
         outbox: Outbox::new(options.admin, options.index, &options.limits),
         counters,
+        profile: Profile::new(options.index, options.profile),
         writes: Default::default(),
         names: names.clone(),
         fetcher,
@@ -162,6 +166,7 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
         Mailbox { snapshots: options.snapshots, messages: options.messages, cache: cache_inbox, wakeups };
     spawn(install::run(local.clone(), mailbox));
     spawn(report(local.clone()));
+    spawn(profile(local.clone()));
     spawn(local.lender.cache.clone().sweep());
     started(Ok(()));
     // Dropping the accepting future closes the listener.
@@ -174,6 +179,7 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
     while !local.lender.cache.is_over() {
         sleep(DRAIN_INTERVAL).await;
     }
+    send_profile(&local);
     send_report(&local);
     local.records.flush();
     install::tell(&local, || ToAdmin::Drained { shard }).await;
@@ -195,6 +201,21 @@ async fn report(local: Rc<Local>) {
         if turn.is_multiple_of(REPORTS_PER_SWEEP) {
             local.upstreams.pool.sweep(&local.limits, &local.lender.counters);
         }
+    }
+}
+
+async fn profile(local: Rc<Local>) {
+    loop {
+        sleep(local.limits.hdr_interval).await;
+        send_profile(&local);
+        local.lender.profile.clean().await;
+    }
+}
+
+fn send_profile(local: &Local) {
+    let lender = &local.lender;
+    if !lender.profile.hand_over(&lender.outbox.admin) {
+        lender.counters.events_dropped.add(1);
     }
 }
 

@@ -28,7 +28,7 @@ const RANKS: &[&[&str]] = &[
     &["secure"],
     &["cache"],
     &["outbox", "reply", "tickets"],
-    &["counters"],
+    &["counters", "profile"],
     &["fault", "surroundings"],
     &["limits"],
 ];

@@ -73,6 +73,11 @@ impl Times {
         }
     }
 
+    /// Forgets what was counted of one phase.
+    pub fn clear(&mut self, phase: Phase) {
+        self.0[phase as usize].reset();
+    }
+
     /// Whether nothing was counted.
     pub fn is_empty(&self) -> bool {
         self.of(Phase::Total).is_empty()

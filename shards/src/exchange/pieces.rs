@@ -34,8 +34,10 @@ impl Exchange<'_, '_> {
             is_read: &mut self.is_read,
         };
         let counters = &local.lender.counters;
-        let mut upload =
-            local.upstreams.begin_upload(&call, self.head, self.peer, &local.limits, counters).await?;
+        let mut upload = local
+            .upstreams
+            .begin_upload(&call, self.head, self.peer, &local.limits, counters, &mut self.spans)
+            .await?;
         let mut feed = run.feed(pieces);
         let mut is_cut = false;
         while let Some(piece) = feed.next(&mut source, false).await? {
@@ -46,7 +48,8 @@ impl Exchange<'_, '_> {
             }
         }
         drop(feed);
-        let answered = upload.answer(&call, self.head, is_cut, self.output, &local.limits).await?;
+        let answered =
+            upload.answer(&call, self.head, is_cut, self.output, &local.limits, &mut self.spans).await?;
         drop(self.run.take_if(|run| !run.keep_later()).map(Run::close));
         Ok(answered)
     }

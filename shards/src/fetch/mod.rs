@@ -178,8 +178,16 @@ impl Fetcher {
             if left.is_zero() {
                 return Err((request.due.late(), ongoing));
             }
-            let checkout =
-                self.pool.checkout(destination, fresh, left / (others + 1), &self.limits, &self.counters);
+            // A module's fetch is module time, whatever it waits for.
+            let mut unseen = 0;
+            let checkout = self.pool.checkout(
+                destination,
+                fresh,
+                left / (others + 1),
+                &self.limits,
+                &self.counters,
+                &mut unseen,
+            );
             let link = match checkout.await {
                 Ok(link) => link,
                 Err(unconnected) => {

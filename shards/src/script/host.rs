@@ -7,6 +7,7 @@ use crate::counters::Counters;
 use crate::fetch::Fetcher;
 use crate::names::Names;
 use crate::outbox::Outbox;
+use crate::profile::Profile;
 use crate::tickets::Tickets;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -33,6 +34,8 @@ pub struct Lender {
     pub outbox: Outbox,
     /// The shard's counters.
     pub counters: Rc<Counters>,
+    /// The latency profile.
+    pub profile: Profile,
     /// Writes under way.
     pub writes: Tickets<Result<String, String>>,
     /// Names, resolved and under way.

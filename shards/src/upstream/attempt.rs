@@ -8,6 +8,7 @@ use crate::counters::Counters;
 use crate::fault::Fault;
 use crate::limits::Limits;
 use crate::link::{Answered, Link, Pump, Uploaded};
+use crate::profile::Spans;
 use crate::wire::{self, Broken, Input, Output, Peer};
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -41,6 +42,8 @@ pub(super) struct Attempt<'a, 'x> {
     pub(super) peer: &'a Peer,
     pub(super) limits: &'x Limits,
     pub(super) counters: &'a Counters,
+    /// What is waited for.
+    pub(super) spans: &'a mut Spans,
 }
 
 impl<'x> Attempt<'_, 'x> {
@@ -62,8 +65,10 @@ impl<'x> Attempt<'_, 'x> {
         }
         let timeout = self.call.service.connect_timeout.min(left);
         let pool = &self.upstreams.pool;
-        let link = match pool.checkout(&address.into(), self.fresh, timeout, self.limits, self.counters).await
-        {
+        let (destination, connect_ns) = (address.into(), &mut self.spans.connect_ns);
+        let checkout =
+            pool.checkout(&destination, self.fresh, timeout, self.limits, self.counters, connect_ns);
+        let link = match checkout.await {
             Ok(link) => link,
             Err(unconnected) => return Err(unsent(unconnected.into(), input)),
         };
@@ -106,7 +111,7 @@ impl<'x> Attempt<'_, 'x> {
         output: &mut Output,
     ) -> Result<Answered<'x>, Failed<'x>> {
         let was_reused = link.is_reused;
-        let mut is_answered = false;
+        let mut answered_ns = None;
         let mut result = Err(Fault::UpstreamClosed);
         if let Some(up) = &mut link.output {
             self.write_head(&mut up.buffer);
@@ -119,9 +124,11 @@ impl<'x> Attempt<'_, 'x> {
                 .map_err(|broken| BodyFault::Write(broken).of_request());
         }
         if result.is_ok() {
+            let sent_ns = clock::precise_ns();
             link.input.reader.deadline().arm(self.left(), Cut::Both);
             let Link { input: down, head, .. } = &mut *link;
-            result = read_head(down, head, self.head, self.limits, output, &mut is_answered).await;
+            result = read_head(down, head, self.head, self.limits, output, &mut answered_ns).await;
+            self.spans.first_byte_ns += until(&result, answered_ns).saturating_sub(sent_ns);
         }
         match result {
             Ok(()) => {
@@ -130,9 +137,12 @@ impl<'x> Attempt<'_, 'x> {
                 Ok(Answered { link, pump: None, is_uploaded: true })
             }
             // Never again after a byte of a response.
-            Err(fault) => {
-                Err(Failed { fault, is_sent: true, was_reused, input: (!is_answered).then_some(input) })
-            }
+            Err(fault) => Err(Failed {
+                fault,
+                is_sent: true,
+                was_reused,
+                input: answered_ns.is_none().then_some(input),
+            }),
         }
     }
 
@@ -161,11 +171,13 @@ impl<'x> Attempt<'_, 'x> {
             Uploaded { output: up, result }
         });
         let mut uploaded = None;
-        let mut is_answered = false;
+        let mut answered_ns = None;
+        let began_ns = clock::precise_ns();
+        let mut sent_ns = None;
         let result = {
             let Link { input: down, head, .. } = &mut *link;
             down.reader.deadline().disarm();
-            let mut read = pin!(read_head(down, head, self.head, self.limits, output, &mut is_answered));
+            let mut read = pin!(read_head(down, head, self.head, self.limits, output, &mut answered_ns));
             let left = self.call.service.request_timeout;
             poll_fn(|context| {
                 if uploaded.is_none()
@@ -176,6 +188,7 @@ impl<'x> Attempt<'_, 'x> {
                     {
                         return Poll::Ready(Err(fault.of_request()));
                     }
+                    sent_ns = Some(clock::precise_ns());
                     // Also after a failed write: an upstream that stops reading may have answered already.
                     done.output.writer.reading_deadline().arm(left, Cut::Both);
                     uploaded = Some(done);
@@ -184,6 +197,10 @@ impl<'x> Attempt<'_, 'x> {
             })
             .await
         };
+        // Until its end an upload goes at the pace of whoever sends and whoever reads it.
+        let ended_ns = until(&result, answered_ns);
+        self.spans.waited_ns += sent_ns.unwrap_or(ended_ns).saturating_sub(began_ns);
+        self.spans.first_byte_ns += ended_ns.saturating_sub(sent_ns.unwrap_or(ended_ns));
         result.map_err(gone)?;
         link.input.reader.deadline().disarm();
         let is_uploaded = matches!(&uploaded, Some(done) if done.result.is_ok());
@@ -195,15 +212,20 @@ impl<'x> Attempt<'_, 'x> {
     }
 }
 
+/// When the wait for a head was over: it came, or it will not.
+pub(super) fn until(result: &Result<(), Fault>, answered_ns: Option<u64>) -> u64 {
+    answered_ns.filter(|_| result.is_ok()).unwrap_or_else(clock::precise_ns)
+}
+
 /// Reads the head of the final response. Interim ones (RFC 9110 section 15.2) go to the client, but for 100, which is
-/// this gateway's to say. `is_answered` is set with the first byte of a response.
+/// this gateway's to say. `answered_ns` is when bytes of a response came, the last ones of a head.
 pub(super) async fn read_head(
     input: &mut Input,
     head: &mut ResponseHead,
     request: &RequestHead,
     limits: &Limits,
     output: &mut Output,
-    is_answered: &mut bool,
+    answered_ns: &mut Option<u64>,
 ) -> Result<(), Fault> {
     let mut interim = 0;
     loop {
@@ -221,7 +243,7 @@ pub(super) async fn read_head(
             },
             Ok(false) => match input.fill(limits.connection_buffer_bytes * 4).await {
                 Ok(0) | Err(Broken::Closed) => return Err(Fault::UpstreamClosed),
-                Ok(_) => *is_answered = true,
+                Ok(_) => *answered_ns = Some(clock::precise_ns()),
                 Err(Broken::Late) => return Err(Fault::RequestTimeout),
             },
             Err(rule) => return Err(Fault::UpstreamMalformed(rule)),

@@ -13,6 +13,7 @@ use crate::fault::{Culprit, Fault};
 use crate::limits::Limits;
 use crate::link::Answered;
 use crate::pool::Pool;
+use crate::profile::Spans;
 use crate::wire::{Input, Output, Peer};
 use attempt::Attempt;
 use http::Method;
@@ -95,12 +96,27 @@ fn is_idempotent(method: &Method) -> bool {
 
 /// Reads a body of moderate, known length to its end before anything is sent: it leaves with its head in one send and
 /// can be sent again. A client that waits to be asked is not waited for.
-pub async fn gather(head: &RequestHead, input: &mut Input, limits: &Limits) -> Result<(), Fault> {
+pub async fn gather(
+    head: &RequestHead,
+    input: &mut Input,
+    limits: &Limits,
+    spans: &mut Spans,
+) -> Result<(), Fault> {
     let BodyFraming::Length(length) = head.body() else { return Ok(()) };
     if length > limits.relay_buffer_bytes as u64 || head.expects_continue() {
         return Ok(());
     }
     let length = length as usize;
+    if input.buffer.len() >= length {
+        return Ok(());
+    }
+    let began_ns = clock::precise_ns();
+    let gathered = gather_rest(length, input, limits).await;
+    spans.waited_ns += clock::precise_ns() - began_ns;
+    gathered
+}
+
+async fn gather_rest(length: usize, input: &mut Input, limits: &Limits) -> Result<(), Fault> {
     while input.buffer.len() < length {
         let missing = length - input.buffer.len();
         match input.fill_within(missing, limits.body_timeout).await {
@@ -143,6 +159,7 @@ impl Upstreams {
         line: Line<'x, '_>,
         limits: &'x Limits,
         counters: &Counters,
+        spans: &mut Spans,
     ) -> Result<Answered<'x>, Fault> {
         let service = call.service;
         let endpoints = call.endpoints();
@@ -163,8 +180,18 @@ impl Upstreams {
             let (endpoint, address) = Self::choose(call, &first, tries as usize);
             // Every path that comes round again has put the input back.
             let Some(lent) = input.take() else { return Err(Fault::ClientClosed) };
-            let attempt =
-                Attempt { upstreams: self, call, endpoint, fresh, deadline_ms, head, peer, limits, counters };
+            let attempt = Attempt {
+                upstreams: self,
+                call,
+                endpoint,
+                fresh,
+                deadline_ms,
+                head,
+                peer,
+                limits,
+                counters,
+                spans: &mut *spans,
+            };
             let failed = match attempt.run(address, lent, output).await {
                 Ok(answered) => return Ok(answered),
                 Err(failed) => failed,
@@ -200,7 +227,9 @@ impl Upstreams {
                     return Err(failed.fault);
                 }
                 // Boxed, as all rare waits: every connection has room for its largest future.
+                let began_ns = clock::precise_ns();
                 Box::pin(sleep(service.retry_wait)).await;
+                spans.waited_ns += clock::precise_ns() - began_ns;
             }
             counters.upstream_retries.add(1);
         }

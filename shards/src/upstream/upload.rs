@@ -1,7 +1,7 @@
 //! A call whose body a module writes piece by piece. It is sent chunked on one connection and never again: nobody has the
 //! pieces that are gone.
 
-use super::attempt::read_head;
+use super::attempt::{read_head, until};
 use super::request::{Facts, Target, write_head};
 use super::{Call, Upstreams};
 use crate::body::BodyFault;
@@ -9,9 +9,10 @@ use crate::counters::Counters;
 use crate::fault::Fault;
 use crate::limits::Limits;
 use crate::link::{Answered, Link};
+use crate::profile::Spans;
 use crate::wire::{Output, Peer};
 use tidegate_codec::{BodyFraming, RequestHead, encode};
-use tidegate_reactor::Cut;
+use tidegate_reactor::{Cut, clock};
 
 /// A request whose body is under way.
 pub struct Upload {
@@ -27,6 +28,7 @@ impl Upstreams {
         peer: &Peer,
         limits: &Limits,
         counters: &Counters,
+        spans: &mut Spans,
     ) -> Result<Upload, Fault> {
         let turn = self.turn(call.service.slot, |turn| {
             let now = *turn;
@@ -36,8 +38,9 @@ impl Upstreams {
         let (endpoint, address) = Self::choose(call, &turn, 0);
         let address = address.ok_or(Fault::Unresolved)?;
         // A fresh connection: one that turned out to be closed could not be made up for.
+        let (timeout, connect_ns) = (call.service.connect_timeout, &mut spans.connect_ns);
         let mut link =
-            self.pool.checkout(&address.into(), true, call.service.connect_timeout, limits, counters).await?;
+            self.pool.checkout(&address.into(), true, timeout, limits, counters, connect_ns).await?;
         if let Some(output) = &mut link.output {
             let facts = Facts {
                 route: call.route,
@@ -70,6 +73,7 @@ impl Upload {
         is_cut: bool,
         client: &mut Output,
         limits: &Limits,
+        spans: &mut Spans,
     ) -> Result<Answered<'x>, Fault> {
         let mut is_uploaded = !is_cut;
         if is_uploaded && let Some(output) = &mut self.link.output {
@@ -81,7 +85,10 @@ impl Upload {
         }
         let Link { input, head: response, .. } = &mut *self.link;
         input.reader.deadline().arm(call.service.request_timeout, Cut::Both);
-        read_head(input, response, head, limits, client, &mut false).await?;
+        let (sent_ns, mut answered_ns) = (clock::precise_ns(), None);
+        let result = read_head(input, response, head, limits, client, &mut answered_ns).await;
+        spans.first_byte_ns += until(&result, answered_ns).saturating_sub(sent_ns);
+        result?;
         input.reader.deadline().disarm();
         Ok(Answered { link: self.link, pump: None, is_uploaded })
     }

@@ -7,7 +7,9 @@ use std::sync::{Arc, mpsc};
 use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 use tidegate_mailbox::{QueueReader, QueueWriter, SlotWriter, queue, slot};
-use tidegate_shards::{Driver, Limits, RingOptions, ShardOptions, cache_mesh, probe, spawn_shard, wakeups};
+use tidegate_shards::{
+    Driver, Limits, Profiling, RingOptions, ShardOptions, cache_mesh, probe, spawn_shard, wakeups,
+};
 use tidegate_snapshot::{
     DomainTable, Endpoint, MethodSet, Namespace, PathTree, Revision, Route, Service, Snapshot, ToAdmin,
     ToShard,
@@ -181,6 +183,7 @@ impl Rig {
             reader: Arc::new(()),
             surroundings: Arc::default(),
             records: None,
+            profile: Profiling::default(),
             started: Box::new(move |result| {
                 // Said on the shard's own thread.
                 counting::count_here();

@@ -1,0 +1,41 @@
+//! Where the time of one exchange went, put together from clock readings that the stages take where something is waited
+//! for, and only there. What is in none of the spans is the gateway's own.
+
+/// The spans of an exchange so far, in nanoseconds; 0 where it had none. They do not overlap, and attempts add up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spans {
+    /// Functions of modules, and bodies that modules write, with all that they wait for.
+    pub module_ns: u64,
+    /// Connections to the upstream: made, or tried in vain.
+    pub connect_ns: u64,
+    /// From a request handed to the kernel to the read that brought its response's head, or to the attempt's end.
+    pub first_byte_ns: u64,
+    /// From where the rest of the upstream's body was first waited for to the response's end.
+    pub transfer_ns: u64,
+    /// Waits that have no phase: for the client's body, for room in a socket, before a retry, for a name.
+    pub waited_ns: u64,
+}
+
+impl Spans {
+    /// What of a total was the gateway's own.
+    pub fn tax_ns(&self, total_ns: u64) -> u64 {
+        let others =
+            self.module_ns + self.connect_ns + self.first_byte_ns + self.transfer_ns + self.waited_ns;
+        total_ns.saturating_sub(others)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Spans;
+
+    #[test]
+    fn what_nothing_else_took_is_tax() {
+        let spans =
+            Spans { module_ns: 1, connect_ns: 10, first_byte_ns: 100, transfer_ns: 1_000, waited_ns: 10_000 };
+        for (total, tax) in [(11_111, 0), (11_118, 7), (0, 0)] {
+            assert_eq!(spans.tax_ns(total), tax);
+        }
+        assert_eq!(Spans::default().tax_ns(5), 5);
+    }
+}

@@ -1,0 +1,105 @@
+//! The latency profile of a real shard: what is slow shows in its own phase and in no other, and nothing of it in the
+//! gateway's own part.
+#![allow(clippy::disallowed_methods, reason = "the test's own threads are no shards")]
+
+mod rig;
+
+use rig::{Client, Rig, SLOW, Wanted, seen, upstream};
+use tidegate_snapshot::{Phase, Times};
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// Answers every request of a connection that ends so.
+fn each(client: &mut Client, end: &str, answer: impl Fn(&mut Client)) {
+    while client.has_read_to(end) {
+        answer(client);
+    }
+}
+
+/// Phases that must be slow, and phases that must not have been; the tax is fast in any case.
+fn check(times: &Times, count: u64, slow: &[Phase], absent: &[Phase]) {
+    let at_least = SLOW.as_secs_f64() * 1e3 - 1.0;
+    for phase in slow {
+        let (seen, median) = seen(times, *phase);
+        assert!(seen == count && median >= at_least, "{phase:?}: {seen} times, {median} ms");
+    }
+    for phase in absent {
+        assert_eq!(seen(times, *phase).0, 0, "{phase:?}");
+    }
+    let (total, (taxed, tax)) = (seen(times, Phase::Total), seen(times, Phase::Tax));
+    assert!(total.0 == count && taxed == count, "{total:?} {taxed}");
+    assert!(tax < at_least / 2.0, "the gateway's own part has taken {tax} ms");
+}
+
+#[test]
+fn an_upstream_that_thinks_shows_in_its_first_byte() {
+    let upstream = upstream(|client| {
+        each(client, "\r\n\r\n", |client| {
+            std::thread::sleep(SLOW);
+            client.send(OK);
+        })
+    });
+    let rig = Rig::start(Some(upstream), Wanted::default());
+    let mut client = rig.connect();
+    for _ in 0..3 {
+        client.get("ok");
+    }
+    let times = rig.sum();
+    check(&times, 3, &[Phase::Total, Phase::FirstByte], &[Phase::Transfer, Phase::Module]);
+    let (connects, median) = seen(&times, Phase::Connect);
+    assert!(connects == 1 && median > 0.001, "one connection for three requests: {connects}, {median} ms");
+}
+
+#[test]
+fn a_body_that_trickles_shows_in_the_transfer() {
+    let upstream = upstream(|client| {
+        each(client, "\r\n\r\n", |client| {
+            client.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n");
+            std::thread::sleep(SLOW);
+            client.send("a");
+            std::thread::sleep(SLOW);
+            client.send("end");
+        })
+    });
+    let rig = Rig::start(Some(upstream), Wanted::default());
+    rig.connect().get("aend");
+    let times = rig.sum();
+    check(&times, 1, &[Phase::Total, Phase::Transfer], &[Phase::Module]);
+    let (count, first) = seen(&times, Phase::FirstByte);
+    assert!(count == 1 && first < SLOW.as_secs_f64() * 500.0, "{first} ms");
+}
+
+#[test]
+fn a_client_that_sends_slowly_shows_nowhere_but_in_the_total() {
+    // Short enough to be gathered; and chunked, which streams.
+    for (fields, pieces, end) in [
+        ("Content-Length: 4", ["ab", "cd"], "abcd"),
+        ("Transfer-Encoding: chunked", ["2\r\nab\r\n", "2\r\ncd\r\n0\r\n\r\n"], "\r\n0\r\n\r\n"),
+    ] {
+        let upstream = upstream(move |client| each(client, end, |client| client.send(OK)));
+        let rig = Rig::start(Some(upstream), Wanted::default());
+        let mut client = rig.connect();
+        client.send(&format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n"));
+        for piece in pieces {
+            std::thread::sleep(SLOW);
+            client.send(piece);
+        }
+        client.read_to("ok");
+        let times = rig.sum();
+        check(&times, 1, &[Phase::Total], &[Phase::Module, Phase::Transfer]);
+        let (_, first) = seen(&times, Phase::FirstByte);
+        assert!(first < SLOW.as_secs_f64() * 500.0, "{fields}: {first} ms");
+    }
+}
+
+#[test]
+fn what_was_no_request_has_a_total_alone() {
+    let rig = Rig::start(None, Wanted::default());
+    let mut client = rig.connect();
+    client.send("NO REQUEST\r\n\r\n");
+    client.read_to("}\n");
+    let times = rig.sum();
+    for phase in Phase::ALL {
+        assert_eq!(times.of(phase).len(), u64::from(phase == Phase::Total), "{phase:?}");
+    }
+}

@@ -3,8 +3,10 @@
 
 use crate::args::Serve;
 use std::io;
+use tidegate_admin::metrics::{OtherMetrics, Sample};
 use tidegate_recorder::{
-    AccessOptions, FileOptions, RecorderGauge, RecorderHandle, RecorderOptions, Started, StreamStats,
+    AccessOptions, FileOptions, RecorderGauge, RecorderHandle, RecorderOptions, RecorderStats, Started,
+    StreamStats,
 };
 use tracing::{info, warn};
 
@@ -32,6 +34,50 @@ pub fn start(args: &Serve, shards: u16) -> Result<Option<Started>, String> {
         .map(Some)
         .map_err(|error| format!("--access-log-dir: {error}"))
 }
+
+/// What a scrape shows of a recorder.
+pub fn metrics(started: Option<&Started>) -> OtherMetrics {
+    let Some(gauge) = started.map(|started| started.handle.gauge()) else { return OtherMetrics::default() };
+    OtherMetrics::new(move || {
+        let RecorderStats { access, profile } = gauge.stats();
+        FAMILIES
+            .iter()
+            .flat_map(|(name, kind, help, of)| {
+                [("access", access), ("profile", profile)].map(|(log, stats)| Sample {
+                    name,
+                    kind,
+                    help,
+                    label: ("log", log),
+                    value: of(&stats),
+                })
+            })
+            .collect()
+    })
+}
+
+/// Name, kind, help and value of each.
+const FAMILIES: [(&str, &str, &str, fn(&StreamStats) -> u64); 6] = [
+    ("tidegate_recorder_written_bytes_total", "counter", "Bytes in log files.", |stats| stats.written_bytes),
+    ("tidegate_recorder_segments_total", "counter", "Log files begun.", |stats| stats.segments),
+    (
+        "tidegate_recorder_dropped_lines_total",
+        "counter",
+        "Lines dropped because a queue was full or the disk refused them.",
+        |stats| stats.dropped_lines,
+    ),
+    (
+        "tidegate_recorder_dropped_buffers_total",
+        "counter",
+        "Buffers of access lines, or intervals of a shard, dropped whole.",
+        |stats| stats.dropped_buffers,
+    ),
+    ("tidegate_recorder_direct", "gauge", "Whether log files are written past the page cache.", |stats| {
+        u64::from(stats.direct)
+    }),
+    ("tidegate_recorder_failing", "gauge", "Whether the disk takes no log lines now.", |stats| {
+        u64::from(stats.failing.is_some())
+    }),
+];
 
 /// Looks at the recorder's figures from time to time and says what changed.
 pub struct Watch {

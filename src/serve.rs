@@ -12,8 +12,10 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tidegate_admin::config::{FileConfig, LoadOptions, load};
+use tidegate_admin::metrics::OtherMetrics;
 use tidegate_admin::{AdminHandle, ShardLink, TestServer};
 use tidegate_mailbox::QueueWriter;
+use tidegate_recorder::Started;
 use tidegate_shards::{Driver, Profiling, ShardOptions, cache_mesh, spawn_shard, wakeups};
 use tidegate_snapshot::{ModuleLimits, RecordSink, ToAdmin, ToShard};
 use tracing::{info, warn};
@@ -66,8 +68,9 @@ pub fn run(words: &[String]) -> Result<(), String> {
     let (proxy_address, admin_address) = (address(&plan.proxy[0])?, address(&plan.admin)?);
     let test_address = plan.test_server.as_ref().map(address).transpose()?;
     let mut plan = plan;
-    let admin = start_admin(&mut plan, inbox)?;
-    let shards = start_shards(&mut plan, &admin, to_admin)?;
+    let recorder = recording::start(&plan.args, plan.shards)?;
+    let admin = start_admin(&mut plan, inbox, recording::metrics(recorder.as_ref()))?;
+    let shards = start_shards(&mut plan, &admin, to_admin, recorder)?;
     let _test_server = match (plan.test_server.take(), &plan.file.test_server) {
         (Some(listener), Some(settings)) => Some(
             tidegate_admin::test_server(
@@ -225,7 +228,11 @@ fn start_logging(args: &Serve, file: &FileConfig) {
     };
 }
 
-fn start_admin(plan: &mut Plan, inbox: tidegate_admin::Inbox) -> Result<AdminHandle, String> {
+fn start_admin(
+    plan: &mut Plan,
+    inbox: tidegate_admin::Inbox,
+    other_metrics: OtherMetrics,
+) -> Result<AdminHandle, String> {
     let is_in_memory = plan.is_in_memory();
     let (args, file) = (&plan.args, &mut plan.file);
     let listener = plan.admin.try_clone().map_err(|error| error.to_string())?;
@@ -247,6 +254,7 @@ fn start_admin(plan: &mut Plan, inbox: tidegate_admin::Inbox) -> Result<AdminHan
         watch_only: file.admin.watch_only,
         host_names: args.admin_host_names.clone(),
         metrics: !file.disable_metrics,
+        other_metrics,
         proxy: file.proxy.settings.clone(),
         module_limits: ModuleLimits {
             cpu_ms: args.module_cpu_ms,
@@ -281,9 +289,10 @@ fn start_shards(
     plan: &mut Plan,
     admin: &AdminHandle,
     to_admin: QueueWriter<ToAdmin>,
+    recorder: Option<Started>,
 ) -> Result<Shards, String> {
     let (mut threads, mut inboxes, mut links) = (Vec::new(), Vec::new(), Vec::new());
-    let (feeds, recorder) = match recording::start(&plan.args, plan.shards)? {
+    let (feeds, recorder) = match recorder {
         Some(started) => (started.feeds, Some(Watch::new(started.handle))),
         None => (Vec::new(), None),
     };

@@ -4,6 +4,7 @@ use super::inbox::Inbox;
 use crate::api::auth::AdminAuth;
 use crate::config::InitResources;
 use crate::invalid::Invalid;
+use crate::metrics::OtherMetrics;
 use crate::module_log::Bounds as ModuleLogBounds;
 use crate::raft::ClusterError;
 use crate::store::StoreError;
@@ -32,6 +33,8 @@ pub struct Options {
     pub watch_only: bool,
     /// Serve `/metrics`.
     pub metrics: bool,
+    /// What it shows besides: figures of parts of the process that this one does not know.
+    pub other_metrics: OtherMetrics,
     /// Host names of the admin API besides addresses and `localhost`.
     pub host_names: Vec<String>,
     /// Rules of the whole proxy.
@@ -76,6 +79,7 @@ impl Options {
             x_forwarded_for_depth: 0,
             watch_only: false,
             metrics: true,
+            other_metrics: OtherMetrics::default(),
             host_names: Vec::new(),
             proxy: ProxySettings { https_port: 443, ..ProxySettings::default() },
             module_limits: ModuleLimits::default(),

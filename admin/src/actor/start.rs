@@ -160,6 +160,7 @@ impl Plane {
             host_names: options.host_names,
             default_namespace: options.default_namespace,
             metrics: options.metrics,
+            other_metrics: options.other_metrics,
             version: options.version.into(),
             module_limits: options.module_limits,
             ..ApiSettings::default()

@@ -94,6 +94,7 @@ pub(crate) async fn metrics(call: Call) -> Result<Response, Refusal> {
         registry.observe_state(meta.0.revision, meta.0.changes, meta.1);
         registry.observe_cluster(&cluster);
         let (mut scrape, mut text) = Scrape::begin(&registry, &call.inner().profiles.book());
+        text += &call.inner().settings.other_metrics.render();
         text += &scrape.page(&registry).unwrap_or_default();
         let rest = scrape.page(&registry);
         (scrape, text, rest)

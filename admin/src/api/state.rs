@@ -3,7 +3,7 @@
 
 use super::auth::AdminAuth;
 use super::live::Live;
-use crate::metrics::Registry;
+use crate::metrics::{OtherMetrics, Registry};
 use crate::module_log::ModuleLogs;
 use crate::profile::Profiles;
 use crate::raft::Cluster;
@@ -32,6 +32,8 @@ pub struct ApiSettings {
     pub default_namespace: bool,
     /// Whether `/metrics` answers.
     pub metrics: bool,
+    /// What it shows besides.
+    pub other_metrics: OtherMetrics,
     /// Scheme of the other nodes' admin API, for redirects to the leader.
     pub scheme: String,
     /// Version of the process.
@@ -50,6 +52,7 @@ impl Default for ApiSettings {
             host_names: Vec::new(),
             default_namespace: true,
             metrics: true,
+            other_metrics: OtherMetrics::default(),
             scheme: "http".into(),
             version: env!("CARGO_PKG_VERSION").into(),
             module_limits: ModuleLimits::default(),

@@ -6,7 +6,7 @@ use clap::Parser;
 use std::path::PathBuf;
 use std::time::Duration;
 use tidegate_admin::resource::{check_node_tag, parse_size};
-use tidegate_shards::{HeadLimits, Limits};
+use tidegate_shards::{HeadLimits, Limits, Rate, RecordFormat, RecordRules, Redaction, Sampling};
 
 /// Which driver the shards use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -96,7 +96,7 @@ pub struct Serve {
     /// Once ready, write the process id and the ports to this file as JSON
     #[arg(long, value_name = "FILE")]
     pub ports_file: Option<PathBuf>,
-    /// Write access logs (JSON lines) to this folder
+    /// Write access logs to this folder
     #[arg(long, value_name = "DIR")]
     pub access_log_dir: Option<PathBuf>,
     /// Size of an access log file, after which the next one is begun
@@ -108,6 +108,21 @@ pub struct Serve {
     /// Between two intervals of the latency profile, at least 100ms
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     pub hdr_interval: Duration,
+    /// A record's line: json, clf, combined, or a template as '%{client} %{method} %{path} %{status} %{req.user-agent}'
+    #[arg(long, value_name = "FORMAT", default_value = "json")]
+    pub access_log_format: String,
+    /// Header fields and query parameters that are redacted, besides those whose name says that they are credentials
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub access_log_redact: Vec<String>,
+    /// Write credentials into access logs as they were sent
+    #[arg(long)]
+    pub access_log_unredacted: bool,
+    /// Share of requests that leave a line, as 1% or 0.01; of every kind alike, and by count alone
+    #[arg(long, value_name = "SHARE", default_value = "100%", value_parser = Rate::parse)]
+    pub access_log_sample: Rate,
+    /// The same of errors: of status 500 and above, and of faults that are not the client's
+    #[arg(long, value_name = "SHARE", default_value = "100%", value_parser = Rate::parse)]
+    pub access_log_sample_errors: Rate,
     /// Least loud log level: trace, debug, info, warn or error [default: info, or what the file says]
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<tracing::Level>,
@@ -258,6 +273,20 @@ impl Serve {
         });
         let all = std::iter::once("serve".to_string()).chain(file).chain(words.iter().cloned());
         Self::try_parse_from(all)
+    }
+
+    /// What access records look like.
+    pub fn record_rules(&self) -> Result<RecordRules, String> {
+        let redaction = if self.access_log_unredacted {
+            Redaction::off()
+        } else {
+            Redaction::new(&self.access_log_redact)
+        };
+        let format = RecordFormat::parse(&self.access_log_format, &redaction)
+            .map_err(|why| format!("--access-log-format: {why}"))?;
+        let sampling =
+            Sampling { all: self.access_log_sample.clone(), errors: self.access_log_sample_errors.clone() };
+        Ok(RecordRules { format, redaction, sampling })
     }
 
     /// The bounds of a shard; `max_connections` is what the process was found to be able to hold.

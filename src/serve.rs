@@ -16,7 +16,7 @@ use tidegate_admin::metrics::OtherMetrics;
 use tidegate_admin::{AdminHandle, ShardLink, TestServer};
 use tidegate_mailbox::QueueWriter;
 use tidegate_recorder::Started;
-use tidegate_shards::{Driver, Profiling, ShardOptions, cache_mesh, spawn_shard, wakeups};
+use tidegate_shards::{Driver, Profiling, RecordRules, ShardOptions, cache_mesh, spawn_shard, wakeups};
 use tidegate_snapshot::{ModuleLimits, RecordSink, ToAdmin, ToShard};
 use tracing::{info, warn};
 use tracing_subscriber::Layer;
@@ -68,9 +68,10 @@ pub fn run(words: &[String]) -> Result<(), String> {
     let (proxy_address, admin_address) = (address(&plan.proxy[0])?, address(&plan.admin)?);
     let test_address = plan.test_server.as_ref().map(address).transpose()?;
     let mut plan = plan;
+    let record_rules = plan.args.record_rules()?;
     let recorder = recording::start(&plan.args, plan.shards)?;
     let admin = start_admin(&mut plan, inbox, recording::metrics(recorder.as_ref()))?;
-    let shards = start_shards(&mut plan, &admin, to_admin, recorder)?;
+    let shards = start_shards(&mut plan, &admin, to_admin, recorder, &record_rules)?;
     let _test_server = match (plan.test_server.take(), &plan.file.test_server) {
         (Some(listener), Some(settings)) => Some(
             tidegate_admin::test_server(
@@ -290,6 +291,7 @@ fn start_shards(
     admin: &AdminHandle,
     to_admin: QueueWriter<ToAdmin>,
     recorder: Option<Started>,
+    record_rules: &RecordRules,
 ) -> Result<Shards, String> {
     let (mut threads, mut inboxes, mut links) = (Vec::new(), Vec::new(), Vec::new());
     let (feeds, recorder) = match recorder {
@@ -334,6 +336,7 @@ fn start_shards(
             surroundings: surroundings.clone(),
             records: feeds.next().map(|feed| Box::new(feed) as Box<dyn RecordSink>),
             profile: Profiling::default(),
+            record_rules: record_rules.clone(),
             started: Box::new(move |result| drop(tell.send(result))),
         };
         threads.push(spawn_shard(options).map_err(|error| format!("no thread for shard {index}: {error}"))?);

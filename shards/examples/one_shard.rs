@@ -85,6 +85,7 @@ fn main() {
         surroundings: Arc::default(),
         records: None,
         profile: Profiling::default(),
+        record_rules: Default::default(),
         started: Box::new(|result| println!("{result:?}")),
     })
     .expect("a thread");

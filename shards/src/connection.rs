@@ -5,6 +5,7 @@ use crate::exchange::{self, Session};
 use crate::fault::Fault;
 use crate::local::Local;
 use crate::outbox::Detail;
+use crate::profile::Spans;
 use crate::record::Line;
 use crate::respond::{self, Ask, Rules};
 use crate::wire::{self, Broken};
@@ -111,15 +112,22 @@ async fn refuse(local: &Local, session: &mut Session, fault: Fault) {
     lender.profile.record_refusal(duration_ns);
     let sent_bytes = std::mem::take(&mut session.output.written_bytes);
     lender.counters.sent_bytes.add(sent_bytes);
-    lender.counters.received_bytes.add(std::mem::take(&mut session.input.read_bytes));
+    let received_bytes = std::mem::take(&mut session.input.read_bytes);
+    lender.counters.received_bytes.add(received_bytes);
     local.records.add(&Line {
         shard: lender.outbox.shard,
         peer: &session.peer,
         head: None,
         route: None,
         status: own.head.status(),
+        fault: Some(fault),
+        received_bytes,
         sent_bytes,
+        head_bytes: session.output.head_bytes,
+        ended_ns: started + duration_ns,
         duration_ns,
+        spans: &Spans::default(),
+        said: None,
     });
 }
 

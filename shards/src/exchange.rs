@@ -10,7 +10,7 @@ use crate::link::{Answered, Link};
 use crate::local::Local;
 use crate::policy::{self, Admission};
 use crate::profile::Spans;
-use crate::record;
+use crate::record::Said;
 use crate::reply::Own;
 use crate::respond::{self, Ask, Rules};
 use crate::route::{self, Matched, Memo};
@@ -18,6 +18,7 @@ use crate::script::{Before, Lent, Outcome, Run, Source, Trouble};
 use crate::tables::Tables;
 use crate::upstream::{self, Call, Line, RequestBody};
 use crate::wire::{Input, Output, Peer};
+use std::cell::Cell;
 use std::mem::take;
 use std::sync::Arc;
 use tidegate_codec::{BodyFraming, RequestHead};
@@ -90,6 +91,10 @@ struct Exchange<'t, 'c> {
     spans: Spans,
     /// When the rest of the upstream's body was first waited for.
     awaited_ns: Option<u64>,
+    /// What the access record shows of the response.
+    said: Option<Said>,
+    /// What went wrong first.
+    fault: Cell<Option<Fault>>,
 }
 
 async fn serve<'x, 't: 'x>(x: &mut Exchange<'t, '_>, input: &'x mut Input) -> Result<Reply<'x>, Trouble> {
@@ -131,6 +136,8 @@ pub async fn run(local: &Local, session: &mut Session) -> bool {
         id: None,
         spans: Spans::default(),
         awaited_ns: None,
+        said: None,
+        fault: Cell::new(None),
     };
     // A proxied response may still hold the input for its upload, so it is sent first.
     let outcome = match serve(&mut x, input).await {
@@ -149,27 +156,7 @@ pub async fn run(local: &Local, session: &mut Session) -> bool {
         // The request's buffers are kept for the next one.
         *x.head = lent.request;
     }
-    let ended = clock::precise_ns();
-    let (route, duration_ns, mut spans) = (x.route.map(|route| &**route), ended - started, x.spans);
-    if let Some(awaited) = x.awaited_ns {
-        spans.transfer_ns = ended - awaited;
-    }
-    let (sent_bytes, read_bytes) = (take(&mut output.written_bytes), take(&mut input.read_bytes));
-    let counters = &local.lender.counters;
-    counters.request(route, status, duration_ns);
-    local.lender.profile.record(duration_ns, &spans);
-    counters.sent_bytes.add(sent_bytes);
-    counters.received_bytes.add(read_bytes);
-    let shard = local.lender.outbox.shard;
-    local.records.add(&record::Line {
-        shard,
-        peer,
-        head: Some(head),
-        route,
-        status,
-        sent_bytes,
-        duration_ns,
-    });
+    x.end(started, status, input);
     is_kept
 }
 
@@ -425,6 +412,7 @@ impl<'t> Exchange<'t, '_> {
         if own.pieces.is_some() {
             return Box::pin(self.send_pieces(own, is_upstreams, source, input)).await;
         }
+        self.local.records.keep(&mut self.said, &own.head.fields);
         let is_consumed = self.consume_body(input);
         let ask = self.ask(is_consumed);
         let rules = self.rules(!is_upstreams);
@@ -435,6 +423,7 @@ impl<'t> Exchange<'t, '_> {
 
     async fn send_proxied(&mut self, answered: Answered<'_>) -> Result<(u16, bool), Trouble> {
         let status = answered.link.head.status();
+        self.local.records.keep(&mut self.said, &answered.link.head.fields);
         let ask = self.ask(self.is_read);
         let rules = self.rules(false);
         let sent = respond::send_proxied(answered, &ask, &rules, self.output, &self.local.limits).await;

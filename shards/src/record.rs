@@ -1,145 +1,149 @@
-//! The access record: one JSON line per answered request, gathered in a buffer that the recorder takes when it is full.
-//! Formatting is all that a shard does for it; queries are left out, since credentials stand in them.
+//! The access record: one line per answered request that is sampled, gathered in a buffer that the recorder takes when it
+//! is full. Formatting is all that a shard does for it; credentials do not get as far as the buffer.
 
-use crate::wire::Peer;
-use std::cell::RefCell;
-use std::io::Write;
-use tidegate_codec::RequestHead;
-use tidegate_reactor::clock;
-use tidegate_snapshot::{RecordSink, Route};
+mod escape;
+mod format;
+mod line;
+mod redact;
+mod sample;
+mod stamp;
+#[cfg(test)]
+mod tests;
+
+pub use format::RecordFormat;
+pub use line::{Line, Said};
+pub use redact::Redaction;
+pub use sample::{Rate, Sampling};
+
+use crate::fault::Culprit;
+use format::Shape;
+use line::Desk;
+use sample::Turn;
+use stamp::Stamps;
+use std::cell::{Cell, RefCell};
+use tidegate_codec::Fields;
+use tidegate_snapshot::RecordSink;
 
 /// Room that one more line may need; a longer line grows its buffer.
 const LINE_BYTES: usize = 2 << 10;
+/// Emptied lists of response fields that are kept.
+const MAX_SPARE: usize = 256;
+
+/// What lines are written, and how.
+#[derive(Clone, Debug, Default)]
+pub struct RecordRules {
+    /// How a line looks.
+    pub format: RecordFormat,
+    /// What is left out of it.
+    pub redaction: Redaction,
+    /// How many there are.
+    pub sampling: Sampling,
+}
 
 /// The shard's access records, where somebody wants them.
-#[derive(Default)]
 pub struct Records {
+    rules: RecordRules,
     open: RefCell<Option<Open>>,
+    /// Response fields of the format, where there are any and lines are wanted.
+    shows_said: bool,
+    spare: Cell<Vec<Said>>,
 }
 
 struct Open {
     sink: Box<dyn RecordSink>,
     lines: Vec<u8>,
+    stamps: Stamps,
+    all: Turn,
+    errors: Turn,
 }
 
-/// What a line says of an exchange.
-pub struct Line<'a> {
-    /// Index of the shard.
-    pub shard: u16,
-    /// Who asked.
-    pub peer: &'a Peer,
-    /// What for; `None` for what was no request.
-    pub head: Option<&'a RequestHead>,
-    /// The route.
-    pub route: Option<&'a Route>,
-    /// The status that was sent.
-    pub status: u16,
-    /// Bytes sent to the client, heads included.
-    pub sent_bytes: u64,
-    /// From the end of the request's head to the end of the response.
-    pub duration_ns: u64,
+impl Line<'_> {
+    /// Whether it is one that nobody wants to miss: more than the client being wrong.
+    fn is_error(&self) -> bool {
+        self.status >= 500 || self.fault.is_some_and(|fault| fault.culprit() != Culprit::Client)
+    }
 }
 
 impl Records {
     /// Records into a sink, or not at all.
-    pub fn new(sink: Option<Box<dyn RecordSink>>) -> Self {
+    pub fn new(sink: Option<Box<dyn RecordSink>>, rules: RecordRules) -> Self {
         Self {
+            shows_said: sink.is_some() && !rules.format.said().is_empty(),
+            rules,
             open: RefCell::new(sink.map(|mut sink| {
                 let lines = sink.buffer();
-                Open { sink, lines }
+                Open { sink, lines, stamps: Stamps::new(), all: Turn::default(), errors: Turn::default() }
             })),
+            spare: Cell::default(),
         }
     }
 
-    /// Adds a line.
+    /// Keeps what lines show of a response's fields: they are gone when the line is written.
+    pub fn keep(&self, said: &mut Option<Said>, fields: &Fields) {
+        if !self.shows_said {
+            return;
+        }
+        let kept = said.get_or_insert_with(|| {
+            let mut spare = self.spare.take();
+            let kept = spare.pop().unwrap_or_default();
+            self.spare.set(spare);
+            kept
+        });
+        kept.clear();
+        self.rules.format.said().iter().for_each(|name| kept.push(fields.get(name.as_bytes())));
+    }
+
+    /// Takes what was kept back, once its line is written.
+    pub fn forget(&self, said: Option<Said>) {
+        if let Some(said) = said {
+            let mut spare = self.spare.take();
+            if spare.len() < MAX_SPARE {
+                spare.push(said);
+            }
+            self.spare.set(spare);
+        }
+    }
+
+    /// Adds a line, if it is one of the sample.
     pub fn add(&self, line: &Line<'_>) {
         if let Some(open) = &mut *self.open.borrow_mut() {
-            write(&mut open.lines, line);
-            if open.lines.len() + LINE_BYTES > open.lines.capacity() {
-                open.submit();
-            }
+            open.add(line, &self.rules);
         }
     }
 
     /// Hands over what is there: nobody should have to wait long for a line.
     pub fn flush(&self) {
-        if let Some(open) = &mut *self.open.borrow_mut()
-            && !open.lines.is_empty()
-        {
-            open.submit();
+        if let Some(open) = &mut *self.open.borrow_mut() {
+            open.stamps.adjust();
+            if !open.lines.is_empty() {
+                open.submit();
+            }
         }
     }
 }
 
 impl Open {
+    fn add(&mut self, line: &Line<'_>, rules: &RecordRules) {
+        let (turn, rate) = if line.is_error() {
+            (&mut self.errors, &rules.sampling.errors)
+        } else {
+            (&mut self.all, &rules.sampling.all)
+        };
+        if !turn.takes(rate) {
+            return;
+        }
+        let mut desk = Desk { stamps: &mut self.stamps, redaction: &rules.redaction, rate: rate.text() };
+        match &rules.format.0 {
+            Shape::Json => line.json(&mut self.lines, &mut desk),
+            Shape::Template(template) => line.template(&mut self.lines, template, &mut desk),
+        }
+        if self.lines.len() + LINE_BYTES > self.lines.capacity() {
+            self.submit();
+        }
+    }
+
     fn submit(&mut self) {
         let next = self.sink.buffer();
         self.sink.submit(std::mem::replace(&mut self.lines, next));
-    }
-}
-
-/// Text inside a JSON string: control characters and quotes escaped, what is no UTF-8 replaced.
-fn text(out: &mut Vec<u8>, bytes: &[u8]) {
-    for chunk in bytes.utf8_chunks() {
-        for byte in chunk.valid().bytes() {
-            match byte {
-                b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-                0..=0x1f | 0x7f => drop(write!(out, "\\u{byte:04x}")),
-                _ => out.push(byte),
-            }
-        }
-        if !chunk.invalid().is_empty() {
-            out.extend_from_slice("\u{fffd}".as_bytes());
-        }
-    }
-}
-
-fn number(out: &mut Vec<u8>, name: &str, value: u64) {
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-}
-
-fn string(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    out.extend_from_slice(name.as_bytes());
-    out.push(b'"');
-    text(out, value);
-    out.push(b'"');
-}
-
-fn write(out: &mut Vec<u8>, line: &Line<'_>) {
-    number(out, "{\"at_ms\":", clock::wall().as_millis() as u64);
-    number(out, ",\"shard\":", u64::from(line.shard));
-    string(out, ",\"client\":", line.peer.text.as_bytes());
-    if let Some(head) = line.head {
-        string(out, ",\"method\":", head.method().as_str().as_bytes());
-        string(out, ",\"host\":", head.host());
-        string(out, ",\"path\":", head.path());
-    }
-    if let Some(route) = line.route {
-        string(out, ",\"route\":", route.key.as_bytes());
-    }
-    number(out, ",\"status\":", u64::from(line.status));
-    number(out, ",\"sent_bytes\":", line.sent_bytes);
-    number(out, ",\"duration_us\":", line.duration_ns / 1_000);
-    out.extend_from_slice(b"}\n");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::text;
-
-    #[test]
-    fn text_cannot_leave_its_string() {
-        for (bytes, expected) in [
-            (&b"/plain"[..], "/plain"),
-            (b"/a\"b\\c", r#"/a\"b\\c"#),
-            (b"/\n\x7f", r"/\u000a\u007f"),
-            ("/\u{e4}".as_bytes(), "/\u{e4}"),
-            (b"/\xff!", "/\u{fffd}!"),
-        ] {
-            let mut out = Vec::new();
-            text(&mut out, bytes);
-            assert_eq!(String::from_utf8(out).expect("UTF-8"), expected);
-        }
     }
 }

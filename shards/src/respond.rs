@@ -38,7 +38,7 @@ pub struct Sent {
 /// Sends a response of our own.
 pub async fn send_own(own: &Own, ask: &Ask, rules: &Rules<'_>, output: &mut Output, limits: &Limits) -> Sent {
     let framing = Framing::Length(own.body.len() as u64);
-    head::write(&mut output.buffer, &own.head, framing, ask, rules);
+    head::begin(output, &own.head, framing, ask, rules);
     if !ask.is_head && head::may_have_body(own.head.status()) {
         output.buffer.extend_from_slice(&own.body);
     }
@@ -63,7 +63,7 @@ pub async fn send_proxied(
         BodyFraming::Chunked | BodyFraming::UntilClose if ask.knows_chunked() => Framing::Chunked,
         BodyFraming::Chunked | BodyFraming::UntilClose => Framing::UntilClose,
     };
-    head::write(&mut output.buffer, &link.head, framing, ask, rules);
+    head::begin(output, &link.head, framing, ask, rules);
     let out = if framing == Framing::Chunked { OutFraming::Chunked } else { OutFraming::Plain };
     let mut body = Body::new(incoming, u64::MAX);
     let mut returned = None;

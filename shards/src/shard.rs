@@ -9,7 +9,7 @@ use crate::limits::Limits;
 use crate::local::Local;
 use crate::outbox::Outbox;
 use crate::profile::{Profile, Profiling};
-use crate::record::Records;
+use crate::record::{RecordRules, Records};
 use crate::script::{Lender, Names, Scripts};
 use crate::secure;
 use crate::surroundings::Surroundings;
@@ -69,6 +69,8 @@ pub struct ShardOptions {
     pub records: Option<Box<dyn RecordSink>>,
     /// What is wanted of its latency profile.
     pub profile: Profiling,
+    /// Which of them, and how they look.
+    pub record_rules: RecordRules,
     /// Called once it accepts connections, or with the reason why it does not.
     pub started: Box<dyn FnOnce(Result<(), String>) + Send>,
 }
@@ -155,7 +157,7 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
         lender,
         upstreams,
         names,
-        records: Records::new(options.records),
+        records: Records::new(options.records, options.record_rules),
         is_draining: Cell::new(false),
         runs: Cell::new(0),
         serial: Cell::new(1),

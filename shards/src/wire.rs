@@ -32,6 +32,8 @@ pub struct Output {
     pub buffer: Vec<u8>,
     /// Bytes written since somebody took this number.
     pub written_bytes: u64,
+    /// How many bytes the head of the response last begun has.
+    pub head_bytes: u64,
     /// What was begun cannot be ended: closing resets, and nothing more may be said, not even an end.
     pub is_cut: bool,
     /// TLS, where the wire has it: the buffer is sealed when it goes out.
@@ -52,7 +54,7 @@ pub fn open(socket: Socket) -> (Input, Output) {
     let (reader, writer) = socket.split();
     (
         Input { reader, buffer: Vec::new(), read_bytes: 0, sealed: None },
-        Output { writer, buffer: Vec::new(), written_bytes: 0, is_cut: false, sealed: None },
+        Output { writer, buffer: Vec::new(), written_bytes: 0, head_bytes: 0, is_cut: false, sealed: None },
     )
 }
 

@@ -63,6 +63,7 @@ impl Exchange<'_, '_> {
         input: &mut Input,
     ) -> (u16, bool) {
         let status = own.head.status();
+        self.local.records.keep(&mut self.said, &own.head.fields);
         let ask = self.ask(self.is_read);
         let rules = self.rules(!is_upstreams);
         let limits = &self.local.limits;

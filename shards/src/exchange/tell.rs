@@ -1,12 +1,49 @@
-//! What an exchange says of a fault: to the log, with the module and the function it happened in.
+//! What an exchange says of itself: of a fault, to the log, with the module and the function it happened in; and at its
+//! end, to the counters and the access record.
 
 use super::Exchange;
 use crate::fault::Fault;
 use crate::outbox::Detail;
+use crate::record::Line;
 use crate::script::{self, Trouble};
+use crate::wire::Input;
+use std::mem::take;
 use tidegate_js::Function;
+use tidegate_reactor::clock;
 
 impl Exchange<'_, '_> {
+    /// It is over: counts it, and writes its record.
+    pub(super) fn end(self, started: u64, status: u16, input: &mut Input) {
+        let ended = clock::precise_ns();
+        let (route, duration_ns, mut spans) = (self.route.map(|route| &**route), ended - started, self.spans);
+        if let Some(awaited) = self.awaited_ns {
+            spans.transfer_ns = ended - awaited;
+        }
+        let (sent_bytes, received_bytes) =
+            (take(&mut self.output.written_bytes), take(&mut input.read_bytes));
+        let (lender, records) = (&self.local.lender, &self.local.records);
+        lender.counters.request(route, status, duration_ns);
+        lender.profile.record(duration_ns, &spans);
+        lender.counters.sent_bytes.add(sent_bytes);
+        lender.counters.received_bytes.add(received_bytes);
+        records.add(&Line {
+            shard: lender.outbox.shard,
+            peer: self.peer,
+            head: Some(self.head),
+            route,
+            status,
+            fault: self.fault.get(),
+            received_bytes,
+            sent_bytes,
+            head_bytes: self.output.head_bytes,
+            ended_ns: ended,
+            duration_ns,
+            spans: &spans,
+            said: self.said.as_ref(),
+        });
+        records.forget(self.said);
+    }
+
     pub(super) fn explain(&self, trouble: &Trouble) {
         let (text, stack) = match &trouble.failure {
             Some(failure) => (failure.message.as_str(), failure.stack.as_str()),
@@ -27,6 +64,7 @@ impl Exchange<'_, '_> {
     }
 
     fn say(&self, fault: Fault, detail: Detail<'_>) {
+        self.fault.set(self.fault.get().or(Some(fault)));
         let lender = &self.local.lender;
         let route = self.route.map(|route| &**route);
         let detail = Detail { request_id: self.id.map(script::show_id), ..detail };

@@ -1,7 +1,7 @@
 //! Writing a response's head: the upstream's (or a module's) fields in their order and case, without what belongs to one
 //! connection, and the framing that the body will really have.
 
-use crate::wire::via;
+use crate::wire::{Output, via};
 use std::cell::Cell;
 use tidegate_codec::{FieldKind, ResponseHead, Version, encode};
 use tidegate_reactor::clock;
@@ -58,7 +58,20 @@ pub(super) fn may_have_body(status: u16) -> bool {
     !matches!(status, 100..=199 | 204 | 304)
 }
 
-pub(super) fn write(out: &mut Vec<u8>, head: &ResponseHead, framing: Framing, ask: &Ask, rules: &Rules<'_>) {
+/// Puts a head into an output's buffer.
+pub(super) fn begin(
+    output: &mut Output,
+    head: &ResponseHead,
+    framing: Framing,
+    ask: &Ask,
+    rules: &Rules<'_>,
+) {
+    let before = output.buffer.len();
+    write(&mut output.buffer, head, framing, ask, rules);
+    output.head_bytes = (output.buffer.len() - before) as u64;
+}
+
+fn write(out: &mut Vec<u8>, head: &ResponseHead, framing: Framing, ask: &Ask, rules: &Rules<'_>) {
     let status = head.status();
     encode::status_line(out, status, head.reason());
     let is_bodiless = !may_have_body(status);

@@ -24,7 +24,7 @@ impl Streamed {
     pub fn begin(own: &Own, ask: &Ask, rules: &Rules<'_>, output: &mut Output) -> Self {
         let has_body = !ask.is_head && head::may_have_body(own.head.status());
         let framing = if ask.knows_chunked() { Framing::Chunked } else { Framing::UntilClose };
-        head::write(&mut output.buffer, &own.head, framing, ask, rules);
+        head::begin(output, &own.head, framing, ask, rules);
         Self { framing, has_body }
     }
 

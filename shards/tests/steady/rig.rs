@@ -184,6 +184,7 @@ impl Rig {
             surroundings: Arc::default(),
             records: None,
             profile: Profiling::default(),
+            record_rules: Default::default(),
             started: Box::new(move |result| {
                 // Said on the shard's own thread.
                 counting::count_here();

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tidegate_admin::resource::{check_node_tag, parse_size};
 use tidegate_shards::{HeadLimits, Limits, Rate, RecordFormat, RecordRules, Redaction, Sampling};
+use tidegate_snapshot::Scopes;
 
 /// Which driver the shards use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -17,6 +18,17 @@ pub enum Runtime {
     IoUring,
     /// epoll.
     Epoll,
+}
+
+/// What interval logs tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum HdrRows {
+    /// One row a route.
+    Routes,
+    /// One row a service.
+    Services,
+    /// One row a module.
+    Modules,
 }
 
 /// `10s`, `250ms`, `1m30s`, `2h`.
@@ -105,6 +117,18 @@ pub struct Serve {
     /// Access log files that are kept
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub access_log_segments: usize,
+    /// Write the latency profile's intervals to this folder, as HdrHistogram logs
+    #[arg(long, value_name = "DIR")]
+    pub hdr_dir: Option<PathBuf>,
+    /// Rows of the interval logs besides all exchanges and each shard's
+    #[arg(long, value_name = "KIND,…", value_enum, value_delimiter = ',')]
+    pub hdr_rows: Vec<HdrRows>,
+    /// Size of an interval log, after which the next one is begun
+    #[arg(long, value_name = "BYTES", default_value = "256m", value_parser = parse_size)]
+    pub hdr_segment_bytes: u64,
+    /// Interval logs that are kept
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub hdr_segments: usize,
     /// Between two intervals of the latency profile, at least 100ms
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     pub hdr_interval: Duration,
@@ -273,6 +297,16 @@ impl Serve {
         });
         let all = std::iter::once("serve".to_string()).chain(file).chain(words.iter().cloned());
         Self::try_parse_from(all)
+    }
+
+    /// The profile's rows that are always kept.
+    pub fn hdr_scopes(&self) -> Scopes {
+        let has = |rows| self.hdr_dir.is_some() && self.hdr_rows.contains(&rows);
+        Scopes {
+            routes: has(HdrRows::Routes),
+            services: has(HdrRows::Services),
+            modules: has(HdrRows::Modules),
+        }
     }
 
     /// What access records look like.

@@ -5,8 +5,8 @@ use crate::args::Serve;
 use std::io;
 use tidegate_admin::metrics::{OtherMetrics, Sample};
 use tidegate_recorder::{
-    AccessOptions, FileOptions, RecorderGauge, RecorderHandle, RecorderOptions, RecorderStats, Started,
-    StreamStats,
+    AccessOptions, FileOptions, ProfileOptions, RecorderGauge, RecorderHandle, RecorderOptions,
+    RecorderStats, Started, StreamStats,
 };
 use tracing::{info, warn};
 
@@ -26,13 +26,21 @@ pub fn start(args: &Serve, shards: u16) -> Result<Option<Started>, String> {
         buffer_bytes: BUFFER_BYTES,
         queue_depth: QUEUE_DEPTH,
     });
-    if access.is_none() {
+    let profile = args.hdr_dir.clone().map(|dir| ProfileOptions {
+        files: FileOptions { dir, segment_bytes: args.hdr_segment_bytes, keep_segments: args.hdr_segments },
+        interval: args.hdr_interval,
+    });
+    if access.is_none() && profile.is_none() {
         return Ok(None);
     }
-    let options = RecorderOptions { access, profile: None };
-    tidegate_recorder::start(options, usize::from(shards))
+    let flags = match (&access, &profile) {
+        (Some(_), Some(_)) => "--access-log-dir or --hdr-dir",
+        (Some(_), None) => "--access-log-dir",
+        (None, _) => "--hdr-dir",
+    };
+    tidegate_recorder::start(RecorderOptions { access, profile }, usize::from(shards))
         .map(Some)
-        .map_err(|error| format!("--access-log-dir: {error}"))
+        .map_err(|error| format!("{flags}: {error}"))
 }
 
 /// What a scrape shows of a recorder.

@@ -17,7 +17,7 @@ use tidegate_admin::{AdminHandle, ShardLink, TestServer};
 use tidegate_mailbox::QueueWriter;
 use tidegate_recorder::Started;
 use tidegate_shards::{Driver, Profiling, RecordRules, ShardOptions, cache_mesh, spawn_shard, wakeups};
-use tidegate_snapshot::{ModuleLimits, RecordSink, ToAdmin, ToShard};
+use tidegate_snapshot::{ModuleLimits, ProfileSink, RecordSink, ToAdmin, ToShard};
 use tracing::{info, warn};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
@@ -294,11 +294,11 @@ fn start_shards(
     record_rules: &RecordRules,
 ) -> Result<Shards, String> {
     let (mut threads, mut inboxes, mut links) = (Vec::new(), Vec::new(), Vec::new());
-    let (feeds, recorder) = match recorder {
-        Some(started) => (started.feeds, Some(Watch::new(started.handle))),
-        None => (Vec::new(), None),
+    let (feeds, profiles, recorder) = match recorder {
+        Some(started) => (started.feeds, started.profiles, Some(Watch::new(started.handle))),
+        None => (Vec::new(), Vec::new(), None),
     };
-    let mut feeds = feeds.into_iter();
+    let (mut feeds, mut profiles) = (feeds.into_iter(), profiles.into_iter());
     let (tell, told) = mpsc::channel();
     let snapshot = admin.snapshot();
     let surroundings = surroundings::gather(&plan.admin, plan.args.fetch_ca_file.as_deref())?;
@@ -335,7 +335,10 @@ fn start_shards(
             reader: admin.reader(),
             surroundings: surroundings.clone(),
             records: feeds.next().map(|feed| Box::new(feed) as Box<dyn RecordSink>),
-            profile: Profiling::default(),
+            profile: Profiling {
+                scopes: plan.args.hdr_scopes(),
+                sink: profiles.next().map(|feed| Box::new(feed) as Box<dyn ProfileSink>),
+            },
             record_rules: record_rules.clone(),
             started: Box::new(move |result| drop(tell.send(result))),
         };

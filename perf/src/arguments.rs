@@ -2,9 +2,10 @@
 
 use crate::Failure;
 use crate::pace::{Plan, Request, target};
-use crate::workload::{Answer, Exchange, SCRIPTED, Workload};
+use crate::peer::Peer;
+use crate::workload::{Answer, DEFAULT, Exchange, SCRIPTED, Workload};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Measures Tidegate beside its peers.
@@ -17,10 +18,12 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Compare the CPU time per request of Tidegate and of installed peers, in interleaved rounds of wrk
+    /// Compare Tidegate with installed peers, in interleaved rounds of the same load: CPU time per request, and more
     Compare(Compare),
     /// Measure what calls of modules cost by themselves: no network, one thread, the host interface answered at once
     Calls(Calls),
+    /// List the peers: where they are found, their versions, and what installs those that are missing
+    Peers(Peers),
     /// Load a server at a fixed rate and tell latencies from when each request was due (open loop, HTTP/1.1)
     Pace(Pace),
     /// Measure the time that requests spend in a gateway from outside, by the packets of its two sides (needs CAP_NET_RAW)
@@ -117,7 +120,7 @@ impl Pace {
     pub(crate) fn plan(&self) -> Result<Plan, Failure> {
         let (address, host, path) = target(&self.url)?;
         let answer = Answer::Bytes(Vec::new());
-        let exchange = Exchange { method: "GET", path, host, body: Vec::new(), answer, field: None };
+        let exchange = Exchange { path, host, answer, ..Workload::SmallGet.exchange() };
         let plan = self.beat.plan(address, Request::new(&exchange, false));
         Ok(Plan { cpu: self.cpu, spin: self.spin, ..plan })
     }
@@ -171,13 +174,16 @@ pub(crate) struct Compare {
     /// measured without the script, next to it in every round; the difference is the cost of the call
     #[arg(long)]
     pub(crate) scripts: bool,
-    /// Peers to measure beside Tidegate [default: nginx,haproxy]; one that is not installed is left out
+    /// Peers to measure beside Tidegate [default: all that the workload is for]; one that is not installed is left out
     #[arg(long, value_delimiter = ',')]
     peers: Vec<Peer>,
-    /// Where a peer's program is, if it is not on the PATH; may be repeated
+    /// Where a peer's program is, if it is neither on the PATH nor in the folder of peers; may be repeated
     #[arg(long = "peer-path", value_name = "NAME=PATH", value_parser = peer_path)]
     peer_paths: Vec<(Peer, PathBuf)>,
-    /// Workloads, in this order [default: small-get]
+    /// Where `peers --install` has put peers [default: target/peers]
+    #[arg(long, value_name = "DIR")]
+    peers_dir: Option<PathBuf>,
+    /// Workloads, in this order [default: all that peers are compared at]
     #[arg(long, value_delimiter = ',')]
     workloads: Vec<Workload>,
     /// Whom the others are divided by; without it nginx, nginx-njs, or the first that runs
@@ -196,70 +202,75 @@ pub(crate) struct Compare {
     #[arg(long, default_value_t = 1)]
     pub(crate) load_cpu: usize,
     /// How the result is printed
-    #[arg(short, long, value_enum, default_value_t = Output::Table)]
-    pub(crate) output: Output,
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+    /// Also write it as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Also write it as Markdown, as the README has it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
     /// Also draw it
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
 }
 
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Peers {
+    /// Install those that are missing into this folder [default: target/peers]; what comes from Debian is only shown
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) install: Option<PathBuf>,
+    /// Only these
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) only: Vec<Peer>,
+}
+
+impl Peers {
+    /// Where peers are looked for and put.
+    pub(crate) fn dir(&self) -> PathBuf {
+        let named = self.install.clone().filter(|dir| !dir.as_os_str().is_empty());
+        named.unwrap_or_else(default_peers_dir)
+    }
+}
+
+/// A folder beside what cargo builds: not a part of the sources, and away with them.
+fn default_peers_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from).join("peers")
+}
+
 impl Compare {
-    pub(crate) fn peers(&self) -> Vec<Peer> {
-        match (self.peers.is_empty(), self.scripts) {
-            (false, _) => self.peers.clone(),
-            (true, true) => vec![Peer::NginxNjs, Peer::NginxLua, Peer::HaproxyLua, Peer::Dgate],
-            (true, false) => vec![Peer::Nginx, Peer::Haproxy],
+    /// Who is to be measured in a workload.
+    pub(crate) fn peers(&self, workload: Workload) -> Vec<Peer> {
+        if self.peers.is_empty() { workload.peers().to_vec() } else { self.peers.clone() }
+    }
+
+    /// Everyone that is to be measured in any of the workloads, in the order in which they are listed everywhere.
+    pub(crate) fn all_peers(&self) -> Vec<Peer> {
+        let mut all: Vec<Peer> = Vec::new();
+        for peer in self.workloads().into_iter().flat_map(|workload| self.peers(workload)) {
+            if !all.contains(&peer) {
+                all.push(peer);
+            }
         }
+        all.sort_by_key(|peer| Peer::value_variants().iter().position(|other| other == peer));
+        all
     }
 
     pub(crate) fn workloads(&self) -> Vec<Workload> {
         match (self.workloads.is_empty(), self.scripts) {
             (false, _) => self.workloads.clone(),
             (true, true) => SCRIPTED.to_vec(),
-            (true, false) => vec![Workload::SmallGet],
+            (true, false) => DEFAULT.to_vec(),
         }
+    }
+
+    pub(crate) fn peers_dir(&self) -> PathBuf {
+        self.peers_dir.clone().unwrap_or_else(default_peers_dir)
     }
 
     /// The program that was given for a peer.
-    pub(crate) fn peer_path(&self, peer: Peer) -> Option<&PathBuf> {
-        self.peer_paths.iter().rev().find(|(of, _)| *of == peer).map(|(_, path)| path)
-    }
-}
-
-/// Who is measured beside Tidegate. `nginx` and `haproxy` run no scripts, the others only where a workload has one.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Peer {
-    Nginx,
-    Haproxy,
-    /// nginx with njs (Debian: libnginx-mod-http-js)
-    NginxNjs,
-    /// nginx with lua-nginx-module (Debian: libnginx-mod-http-lua, lua-cjson)
-    NginxLua,
-    /// HAProxy with Lua (Debian: haproxy, lua-cjson)
-    HaproxyLua,
-    /// DGate 2 (cargo install dgate; its build needs libclang)
-    Dgate,
-}
-
-impl Peer {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Nginx => "nginx",
-            Self::Haproxy => "haproxy",
-            Self::NginxNjs => "nginx-njs",
-            Self::NginxLua => "nginx-lua",
-            Self::HaproxyLua => "haproxy-lua",
-            Self::Dgate => "dgate",
-        }
-    }
-
-    /// File name of its program.
-    pub(crate) fn program(self) -> &'static str {
-        match self {
-            Self::Nginx | Self::NginxNjs | Self::NginxLua => "nginx",
-            Self::Haproxy | Self::HaproxyLua => "haproxy",
-            Self::Dgate => "dgate-server",
-        }
+    pub(crate) fn peer_path(&self, peer: Peer) -> Option<&Path> {
+        self.peer_paths.iter().rev().find(|(of, _)| *of == peer).map(|(_, path)| path.as_path())
     }
 }
 
@@ -276,6 +287,15 @@ fn peer_path(text: &str) -> Result<(Peer, PathBuf), String> {
 pub(crate) enum Output {
     Table,
     Json,
+}
+
+/// How a comparison is printed.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Table,
+    Json,
+    /// As the README has it
+    Markdown,
 }
 
 #[cfg(test)]
@@ -297,13 +317,19 @@ mod tests {
     }
 
     #[test]
-    fn peers_have_the_names_they_are_asked_for_by() {
-        for peer in Peer::value_variants() {
-            assert_eq!(Peer::from_str(peer.name(), false), Ok(*peer));
-        }
+    fn paths_of_peers_are_files() {
         assert!(peer_path("nginx").is_err() && peer_path("nginx=/nowhere").is_err());
         let own = std::env::current_exe().expect("a path");
         let given = format!("dgate={}", own.display());
         assert_eq!(peer_path(&given), Ok((Peer::Dgate, own)));
+    }
+
+    #[test]
+    fn everybody_is_listed_once_whatever_the_workloads() {
+        let Command::Compare(compare) = Arguments::parse_from(["perf", "compare"]).command else {
+            panic!("another command")
+        };
+        assert_eq!(compare.all_peers(), Peer::value_variants());
+        assert_eq!(compare.workloads(), DEFAULT);
     }
 }

@@ -2,7 +2,7 @@
 //! instructions are counted by callgrind over two runs of it, whose difference leaves only the calls.
 
 use crate::arguments::Calls;
-use crate::report::align;
+use crate::table::align;
 use crate::{Failure, child, interrupt};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};

@@ -104,6 +104,16 @@ fn pin(command: &mut Command, cpu: usize) {
     }
 }
 
+/// Binds the calling thread to one CPU; false if the system refuses.
+pub(crate) fn pin_this_thread(cpu: usize) -> bool {
+    // SAFETY: the set lives on the stack and the call reads no more than its size.
+    unsafe {
+        let mut set: libc::cpu_set_t = mem::zeroed();
+        libc::CPU_SET(cpu, &mut set);
+        libc::sched_setaffinity(0, mem::size_of_val(&set), &set) == 0
+    }
+}
+
 /// Lets this process and its children open as many files as the system allows: 2,000 connections need 4,000.
 pub(crate) fn raise_file_limit() {
     // SAFETY: both calls get a valid pointer to a struct on the stack.

@@ -2,29 +2,33 @@
 //! so that none is favoured.
 
 use crate::Failure;
-use crate::arguments::{Compare, Gateway, Peer};
+use crate::arguments::{Compare, Gateway};
 use crate::child::{Child, installed};
 use crate::interrupt::wait_for;
+use crate::nginx::Language;
+use crate::peer::{Peer, version_of};
 use crate::processor::{self, CpuTime};
-use crate::scripts::{Script, Unable};
-use crate::workload::{Exchange, Workload};
-use crate::{dgate, haproxy, nginx, probe, tidegate};
+use crate::scripts::Script;
+use crate::setup::{Certificate, Setup, Task};
+use crate::workload::{Answer, DOMAINS, Exchange, ROUTES_PER_DOMAIN, SMALL_BODY, domain};
+use crate::{caddy, dgate, envoy, haproxy, nginx, pingora, probe, tidegate, traefik};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 /// A start may replay a configuration of 10,000 routes.
 const START: Duration = Duration::from_secs(60);
-/// The file of nginx's njs module.
-const NJS: &str = "ngx_http_js_module.so";
-/// Those of its Lua module, in the order in which they are loaded.
-const LUA: [&str; 2] = ["ndk_http_module.so", "ngx_http_lua_module.so"];
+/// From the first connection on: some listen before they know their routes.
+const READY: Duration = Duration::from_secs(5);
 
 /// A gateway that can be started.
 #[derive(Clone, Debug)]
 pub(crate) enum Entrant {
     Tidegate(PathBuf),
     Peer(Peer, PathBuf),
+    /// No gateway: the service itself is asked.
+    Direct,
 }
 
 impl Entrant {
@@ -32,41 +36,41 @@ impl Entrant {
         match self {
             Self::Tidegate(_) => "tidegate",
             Self::Peer(peer, _) => peer.name(),
+            Self::Direct => "direct",
         }
     }
 
-    /// Its name and the file that is run, so that nobody takes the figures of one build for those of another.
-    pub(crate) fn program(&self) -> (&'static str, PathBuf) {
-        let (Self::Tidegate(path) | Self::Peer(_, path)) = self;
-        (self.name(), path.clone())
+    /// The file that is run, so that nobody takes the figures of one build for those of another.
+    pub(crate) fn program(&self) -> Option<&Path> {
+        match self {
+            Self::Tidegate(path) | Self::Peer(_, path) => Some(path),
+            Self::Direct => None,
+        }
     }
 
-    /// An error if a script is more than this one can do.
-    pub(crate) fn can(&self, script: Script) -> Result<(), Unable> {
+    /// What it says its version is.
+    pub(crate) fn version(&self) -> Option<String> {
         match self {
-            Self::Tidegate(_) => Ok(()),
-            Self::Peer(Peer::Nginx | Peer::Haproxy, _) => Err("it runs no scripts here"),
-            Self::Peer(Peer::NginxNjs, _) => script.njs().map(|_| ()),
-            Self::Peer(Peer::NginxLua, _) => script.nginx_lua().map(|_| ()),
-            Self::Peer(Peer::HaproxyLua, _) => script.haproxy().map(|_| ()),
-            Self::Peer(Peer::Dgate, _) => script.dgate().map(|_| ()),
+            Self::Tidegate(path) => version_of(path, "--version"),
+            Self::Peer(peer, path) => peer.version(path),
+            Self::Direct => None,
         }
     }
 }
 
-/// Everyone that can take part, and who was asked for but is not installed.
-pub(crate) fn entrants(options: &Compare) -> Result<(Vec<Entrant>, Vec<String>), Failure> {
+/// Everyone that can take part in any of the workloads, and who was asked for but is not installed.
+pub(crate) fn entrants(options: &Compare) -> Result<(Vec<Entrant>, Vec<Peer>), Failure> {
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     if !options.without_tidegate {
         found.push(Entrant::Tidegate(tidegate::binary(options.tidegate.as_deref())?));
     }
-    for peer in options.peers() {
-        let program = options.peer_path(peer).cloned().or_else(|| installed(peer.program()));
-        match program.filter(|program| has_scripting(peer, program)) {
+    for peer in options.all_peers() {
+        match peer.find(options.peer_path(peer), &options.peers_dir()) {
             Some(program) => found.push(Entrant::Peer(peer, program)),
-            None => missing.push(peer.name().to_owned()),
+            None => missing.push(peer),
         }
     }
+    found.push(Entrant::Direct);
     Ok((found, missing))
 }
 
@@ -81,70 +85,12 @@ pub(crate) fn entrant(gateway: Gateway, tidegate: Option<&Path>) -> Result<Entra
     Ok(Entrant::Peer(peer, program))
 }
 
-/// Whether the program has what makes it this peer: a module, a build option.
-fn has_scripting(peer: Peer, program: &Path) -> bool {
-    match peer {
-        Peer::Nginx | Peer::Haproxy | Peer::Dgate => true,
-        Peer::NginxNjs => nginx::module(program, NJS).is_some(),
-        Peer::NginxLua => LUA.iter().all(|file| nginx::module(program, file).is_some()),
-        Peer::HaproxyLua => haproxy::has_lua(program),
-    }
-}
-
-/// The configuration of a peer, with a script if it is to run one; further files are written beside it.
-fn peer_config(
-    peer: Peer,
-    program: &Path,
-    script: Option<Script>,
-    dir: &Path,
-    port: u16,
-    upstream: u16,
-) -> Result<String, Failure> {
-    let module = |file: &str| {
-        nginx::module(program, file).ok_or_else(|| format!("{} has no module {file}", program.display()))
-    };
-    Ok(match (peer, script) {
-        (Peer::NginxNjs, Some(script)) => {
-            nginx::config(dir, port, upstream, &nginx::njs(&module(NJS)?, script, dir)?)
-        }
-        (Peer::NginxLua, Some(script)) => {
-            let modules = [module(LUA[0])?, module(LUA[1])?];
-            nginx::config(dir, port, upstream, &nginx::lua(&modules, script)?)
-        }
-        (Peer::Nginx | Peer::NginxNjs | Peer::NginxLua, _) => {
-            nginx::config(dir, port, upstream, &nginx::Additions::default())
-        }
-        (Peer::HaproxyLua, Some(script)) => haproxy::config(port, upstream, &haproxy::lua(script, dir)?),
-        (Peer::Haproxy | Peer::HaproxyLua, _) => {
-            haproxy::config(port, upstream, &haproxy::Additions::default())
-        }
-        (Peer::Dgate, script) => dgate::config(port, upstream, script)?.to_string(),
-    })
-}
-
-/// What a contestant is started for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Task {
-    pub(crate) workload: Workload,
-    /// The workload's script; without it in the run that shows what the gateway costs by itself.
-    pub(crate) script: Option<Script>,
-}
-
-impl Task {
-    pub(crate) fn exchange(self) -> Exchange {
-        if self.script == self.workload.script() {
-            self.workload.exchange()
-        } else {
-            self.workload.without_script()
-        }
-    }
-}
-
 /// A gateway that runs and answers rightly.
 pub(crate) struct Contestant {
     pub(crate) name: &'static str,
     pub(crate) port: u16,
-    child: Child,
+    /// None of the upstream, which is not ours to measure.
+    child: Option<Child>,
     pids: Vec<u32>,
 }
 
@@ -154,21 +100,21 @@ impl Contestant {
         entrant: &Entrant,
         task: Task,
         upstream: u16,
+        certificate: &Certificate,
         cpu: usize,
         dir: &Path,
     ) -> Result<Self, Failure> {
         let name = entrant.name();
-        let Task { workload, script } = task;
-        let dir = dir.join(name).join(if script.is_some() { "script" } else { "plain" });
+        let dir = dir.join(name).join(if task.plain { "plain" } else { "whole" });
         fs::create_dir_all(&dir).map_err(|why| format!("{}: {why}", dir.display()))?;
-        let config = dir.join("config.yaml");
-        let write =
-            |text: String| fs::write(&config, text).map_err(|why| format!("{}: {why}", config.display()));
+        let setup = |port| Setup { task, dir: &dir, port, upstream, certificate };
         let (mut child, port) = match entrant {
+            Entrant::Direct => return direct(task, upstream),
             Entrant::Tidegate(program) => {
-                write(tidegate::config(workload, script, upstream).to_string())?;
-                let mut child =
-                    Child::start(name, tidegate::command(program, &dir, &config, cpu), cpu, &dir)?;
+                let setup = setup(0);
+                setup.write("config.yaml", &tidegate::config(task, upstream).to_string())?;
+                let command = tidegate::command(program, &dir, &setup.config(), cpu);
+                let mut child = Child::start(name, command, cpu, &dir)?;
                 let port = wait_for(START, || child.still_runs().map(|()| tidegate::port(&dir)))?;
                 let port = port
                     .ok_or_else(|| format!("{name} wrote no ports file in {START:?}:\n{}", child.said()))?;
@@ -176,36 +122,91 @@ impl Contestant {
             }
             Entrant::Peer(peer, program) => {
                 let port = probe::free_port()?;
-                write(peer_config(*peer, program, script, &dir, port, upstream)?)?;
-                let command = match peer {
-                    Peer::Nginx | Peer::NginxNjs | Peer::NginxLua => nginx::command(program, &dir, &config),
-                    Peer::Haproxy | Peer::HaproxyLua => haproxy::command(program, &config),
-                    Peer::Dgate => dgate::command(program, &config),
-                };
+                let command = peer_command(*peer, program, &setup(port))?;
                 (Child::start(name, command, cpu, &dir)?, port)
             }
         };
         wait_until_listening(&mut child, port)?;
-        let exchange = task.exchange();
-        if script == Some(Script::Cache) {
-            probe::put(port, &exchange);
+        if task.script() == Some(Script::Cache) {
+            probe::put(port, &task.exchange());
         }
-        probe::check(port, &exchange)
-            .map_err(|why| format!("{name}, {}: {why}\n{}", workload.name(), child.said()))?;
+        check(&mut child, port, task)
+            .map_err(|why| format!("{name}, {}: {why}\n{}", task.workload.name(), child.said()))?;
         let pids = processor::family(child.pid());
-        Ok(Self { name, port, child, pids })
+        Ok(Self { name, port, child: Some(child), pids })
     }
 
-    /// CPU time it has used so far.
-    pub(crate) fn cpu_time(&mut self) -> Result<CpuTime, Failure> {
-        self.child.still_runs()?;
-        processor::cpu_time(&self.pids)
+    /// CPU time it has used so far; none if there is no gateway.
+    pub(crate) fn cpu_time(&mut self) -> Result<Option<CpuTime>, Failure> {
+        let Some(child) = &mut self.child else { return Ok(None) };
+        child.still_runs()?;
+        processor::cpu_time(&self.pids).map(Some)
     }
 
-    /// Most memory it ever had, in bytes.
-    pub(crate) fn peak_memory(&self) -> u64 {
-        processor::peak_memory(&self.pids)
+    /// Most memory it ever had, in bytes; none if there is no gateway.
+    pub(crate) fn peak_memory(&self) -> Option<u64> {
+        self.child.as_ref().map(|_| processor::peak_memory(&self.pids))
     }
+}
+
+/// The service itself, which runs already.
+fn direct(task: Task, upstream: u16) -> Result<Contestant, Failure> {
+    let exchange = task.workload.without_gateway().ok_or("nothing is asked of the service itself")?;
+    probe::check(upstream, task.transport(), &exchange).map_err(|why| format!("direct: {why}"))?;
+    Ok(Contestant { name: "direct", port: upstream, child: None, pids: Vec::new() })
+}
+
+/// Writes a peer's configuration and gives the command that runs it.
+fn peer_command(peer: Peer, program: &Path, setup: &Setup) -> Result<Command, Failure> {
+    let (dir, file) = (setup.dir, setup.config());
+    let write = |text: String| setup.write("config.yaml", &text).map(drop);
+    let nginx = |language| {
+        write(nginx::config(program, language, setup)?)?;
+        Ok(nginx::command(program, dir, &file))
+    };
+    match peer {
+        Peer::Nginx => nginx(Language::Nothing),
+        Peer::NginxNjs => nginx(Language::Njs),
+        Peer::NginxLua => nginx(Language::Lua),
+        Peer::Haproxy | Peer::HaproxyLua => {
+            write(haproxy::config(setup)?).map(|()| haproxy::command(program, &file))
+        }
+        Peer::Envoy => write(envoy::config(setup).to_string()).map(|()| envoy::command(program, &file)),
+        Peer::Traefik => {
+            write(traefik::config(setup)?.to_string()).map(|()| traefik::command(program, &file))
+        }
+        Peer::Caddy => write(caddy::config(setup).to_string()).map(|()| caddy::command(program, dir, &file)),
+        Peer::Pingora => pingora::command(program, setup),
+        Peer::Dgate => write(dgate::config(setup)?.to_string()).map(|()| dgate::command(program, &file)),
+    }
+}
+
+/// Asks until the answer is right, for a moment, and then whether what must be refused is.
+fn check(child: &mut Child, port: u16, task: Task) -> Result<(), Failure> {
+    let transport = task.transport();
+    let longest = if task.many_routes() { START } else { READY };
+    for exchange in checked(task) {
+        let mut last = String::new();
+        let right = wait_for(longest, || {
+            child.still_runs()?;
+            Ok(probe::check(port, transport, &exchange).map_err(|why| last = why).ok())
+        })?;
+        right.ok_or(last)?;
+    }
+    task.workload.refused().map_or(Ok(()), |exchange| probe::check_refused(port, transport, &exchange))
+}
+
+/// The task's exchange; of many routes also the first and the last.
+fn checked(task: Task) -> Vec<Exchange> {
+    let exchange = task.exchange();
+    let route = |of: usize, n: usize| Exchange {
+        host: domain(of),
+        path: format!("/small/{n}"),
+        answer: Answer::Bytes(SMALL_BODY.into()),
+        ..exchange.clone()
+    };
+    let ends = task.many_routes().then(|| [route(0, 0), route(DOMAINS - 1, ROUTES_PER_DOMAIN - 1)]);
+    [exchange.clone()].into_iter().chain(ends.into_iter().flatten()).collect()
 }
 
 /// Waits until the port takes connections, or says why it never will.

@@ -1,31 +1,49 @@
 //! `tidegate-perf`: measures Tidegate beside its peers on this machine. It starts every process it measures and ends
 //! those alone; it must never print a figure that was not measured in this run.
 
+mod ability;
 mod arguments;
+mod caddy;
 mod calls;
 mod child;
 mod compare;
 mod contestant;
 mod dgate;
+mod envoy;
 mod gap;
+mod h2load;
+mod handshakes;
 mod haproxy;
 mod interrupt;
+mod load;
+mod machine;
+mod markdown;
 mod nginx;
 mod pace;
+mod peer;
+mod peers;
+mod pingora;
 mod plot;
 mod probe;
 mod processor;
 mod progress;
 mod report;
 mod scripts;
+mod session;
+mod setup;
 mod statistics;
+mod table;
+mod targets;
 mod tidegate;
+mod tls_client;
+mod traefik;
 mod upstream;
 mod workload;
 mod wrk;
 
-use arguments::{Arguments, Command, Compare, Output};
+use arguments::{Arguments, Command, Compare, Format};
 use clap::Parser;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// What stops a run, in words for the person who started it.
@@ -38,6 +56,7 @@ fn main() -> ExitCode {
         Command::Compare(options) => compare(&options),
         Command::Calls(options) => calls::run(&options).map(|text| print!("{text}")),
         Command::Gap(options) => gap::run(&options).map(|text| print!("{text}")),
+        Command::Peers(options) => peers::run(&options),
         Command::Pace(options) => pace::run(&options).map(|text| print!("{text}")),
     };
     match outcome {
@@ -52,12 +71,19 @@ fn main() -> ExitCode {
 fn compare(options: &Compare) -> Result<(), Failure> {
     let report = compare::run(options)?;
     match options.output {
-        Output::Table => print!("{}", report.table()),
-        Output::Json => println!("{:#}", report.json()),
+        Format::Table => print!("{}", table::text(&report)),
+        Format::Json => println!("{:#}", report.json()),
+        Format::Markdown => print!("{}", markdown::text(&report)),
     }
-    match &options.svg {
-        Some(path) => std::fs::write(path, plot::svg(&report))
-            .map_err(|why| format!("cannot write {}: {why}", path.display())),
+    let write = |path: &Option<PathBuf>, text: &dyn Fn() -> String| match path {
+        Some(path) => {
+            std::fs::write(path, text()).map_err(|why| format!("cannot write {}: {why}", path.display()))
+        }
         None => Ok(()),
-    }
+    };
+    write(&options.json, &|| format!("{:#}\n", report.json()))?;
+    write(&options.markdown, &|| markdown::text(&report))?;
+    write(&options.svg, &|| plot::svg(&report))?;
+    let failures = report.failures();
+    if failures.is_empty() { Ok(()) } else { Err(format!("tidegate failed in {}", failures.join("\n"))) }
 }

@@ -3,9 +3,16 @@
 
 use crate::Failure;
 use crate::scripts::{REQUEST_FIELD, Script};
-use std::fs;
+use crate::session;
+use crate::setup::Setup;
+use crate::workload::{DOMAINS, ROUTES_PER_DOMAIN, Transport, domain};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// The file of nginx's njs module.
+pub(crate) const NJS: &str = "ngx_http_js_module.so";
+/// Those of its Lua module, in the order in which they are loaded.
+pub(crate) const LUA: [&str; 2] = ["ndk_http_module.so", "ngx_http_lua_module.so"];
 
 /// The part of a configuration that every nginx here needs: one worker, everything in `dir`, nothing logged.
 /// `main` goes before everything.
@@ -24,28 +31,91 @@ pub(crate) fn frame(dir: &Path, main: &str, http: &str) -> String {
     )
 }
 
-/// What a script adds to a configuration, by the block it belongs to.
-#[derive(Debug, Default)]
-pub(crate) struct Additions {
-    pub(crate) main: String,
-    pub(crate) http: String,
-    pub(crate) location: String,
+/// Which language the scripts are in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    /// None: no module is loaded.
+    Nothing,
+    Njs,
+    Lua,
 }
 
+/// What a script adds to a configuration, by the block it belongs to.
+#[derive(Debug, Default)]
+struct Additions {
+    main: String,
+    http: String,
+    location: String,
+}
+
+const PROXY: &str = "proxy_pass http://origin;\nproxy_http_version 1.1;\nproxy_set_header Connection \"\";\n\
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n\
+    proxy_set_header X-Forwarded-Host $http_host;\nproxy_set_header X-Forwarded-Proto $scheme;\n\
+    proxy_set_header X-Real-IP $remote_addr;\n\
+    proxy_buffer_size 16k;\nproxy_buffers 8 16k;\nproxy_max_temp_file_size 0;\n";
+
 /// The proxy's configuration.
-pub(crate) fn config(dir: &Path, port: u16, upstream: u16, added: &Additions) -> String {
-    let Additions { main, http, location } = added;
+pub(crate) fn config(program: &Path, language: Language, setup: &Setup) -> Result<String, Failure> {
+    let task = setup.task;
+    let module = |file: &str| {
+        module(program, file).ok_or_else(|| format!("{} has no module {file}", program.display()))
+    };
+    let Additions { main, http, location } = match (language, task.script()) {
+        (Language::Njs, Some(script)) => njs(&module(NJS)?, script, setup)?,
+        (Language::Lua, Some(script)) => lua(&[module(LUA[0])?, module(LUA[1])?], script)?,
+        (Language::Njs, None) if task.session() => {
+            let file = setup.write("session.js", &session::njs())?;
+            Additions {
+                main: format!("load_module {};\n", module(NJS)?.display()),
+                http: format!("js_import main from {};\njs_set $user main.user;\n", file.display()),
+                location: String::new(),
+            }
+        }
+        _ => Additions::default(),
+    };
+    let listen = listen(setup);
+    let proxy = format!("{PROXY}{location}");
+    let servers = match (task.own_answer(), task.many_routes()) {
+        (Some(answer), _) => format!("server {{\n{listen}location / {{ return 200 '{answer}'; }}\n}}\n"),
+        // As a user of nginx would write them: exact locations are a tree that is searched without a regex.
+        (None, true) => (0..DOMAINS).map(|n| domain_server(&listen, &domain(n))).collect(),
+        (None, false) if task.session() => {
+            format!("server {{\n{listen}{}}}\n", session::nginx_locations(&proxy))
+        }
+        (None, false) => format!("server {{\n{listen}location / {{\n{proxy}}}\n}}\n"),
+    };
     let http = format!(
-        "{http}upstream origin {{ server 127.0.0.1:{upstream}; keepalive 4096; keepalive_requests 1000000000; \
-         keepalive_timeout 600s; }}\n\
-         server {{\nlisten 127.0.0.1:{port} backlog=4096;\nlocation / {{\n\
-         proxy_pass http://origin;\nproxy_http_version 1.1;\nproxy_set_header Connection \"\";\n\
-         proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n\
-         proxy_set_header X-Forwarded-Host $http_host;\nproxy_set_header X-Forwarded-Proto $scheme;\n\
-         proxy_set_header X-Real-IP $remote_addr;\n\
-         proxy_buffer_size 16k;\nproxy_buffers 8 16k;\nproxy_max_temp_file_size 0;\n{location}}}\n}}\n"
+        "{http}upstream origin {{ server 127.0.0.1:{}; keepalive 4096; keepalive_requests 1000000000; \
+         keepalive_timeout 600s; }}\nserver_names_hash_max_size 4096;\n{servers}",
+        setup.upstream
     );
-    frame(dir, main, &http)
+    Ok(frame(setup.dir, &main, &http))
+}
+
+fn listen(setup: &Setup) -> String {
+    let port = setup.port;
+    let extra = match setup.task.transport() {
+        Transport::Plain => return format!("listen 127.0.0.1:{port} backlog=4096;\n"),
+        Transport::Tls => "ssl",
+        Transport::Http2 => "ssl http2",
+        Transport::Http2Cleartext => return format!("listen 127.0.0.1:{port} http2 backlog=4096;\n"),
+    };
+    format!(
+        "listen 127.0.0.1:{port} {extra} backlog=4096;\nssl_certificate {};\nssl_certificate_key {};\n\
+         ssl_protocols TLSv1.2 TLSv1.3;\n",
+        setup.certificate.chain.display(),
+        setup.certificate.key.display()
+    )
+}
+
+fn domain_server(listen: &str, name: &str) -> String {
+    // Only one of the servers of an address may give its options.
+    let listen = if name == domain(0) { listen.to_owned() } else { listen.replace(" backlog=4096", "") };
+    let inherited: String = PROXY.lines().filter(|line| !line.starts_with("proxy_pass")).collect();
+    let routes: String = (0..ROUTES_PER_DOMAIN)
+        .map(|n| format!("location = /small/{n} {{ proxy_pass http://origin; }}\n"))
+        .collect();
+    format!("server {{\n{listen}server_name {name};\n{inherited}\n{routes}}}\n")
 }
 
 /// The command that runs a configuration.
@@ -66,10 +136,9 @@ pub(crate) fn module(program: &Path, file: &str) -> Option<PathBuf> {
     Some(dir.join(file)).filter(|path| path.is_file())
 }
 
-/// What the script of an `nginx-njs` adds; its file goes into `dir`, which must be there.
-pub(crate) fn njs(module: &Path, script: Script, dir: &Path) -> Result<Additions, Failure> {
-    let file = dir.join("script.js");
-    fs::write(&file, script.njs()?).map_err(|why| format!("{}: {why}", file.display()))?;
+/// What the script of an `nginx-njs` adds.
+fn njs(module: &Path, script: Script, setup: &Setup) -> Result<Additions, Failure> {
+    let file = setup.write("script.js", script.njs()?)?;
     let made = "js_set $made main.made;\n";
     // An empty value is not sent; it is asked for all the same.
     let set = format!("proxy_set_header {} $made;\n", REQUEST_FIELD.0);
@@ -86,7 +155,7 @@ pub(crate) fn njs(module: &Path, script: Script, dir: &Path) -> Result<Additions
 }
 
 /// What the script of an `nginx-lua` adds; its two modules, the toolkit first.
-pub(crate) fn lua(modules: &[PathBuf; 2], script: Script) -> Result<Additions, Failure> {
+fn lua(modules: &[PathBuf; 2], script: Script) -> Result<Additions, Failure> {
     let (http, location) = script.nginx_lua()?;
     Ok(Additions {
         main: modules.iter().map(|module| format!("load_module {};\n", module.display())).collect(),

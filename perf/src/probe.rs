@@ -1,10 +1,12 @@
 //! One request over a fresh connection, its answer compared byte for byte, before anything is measured: a gateway that
 //! answers wrongly may be as fast as it likes.
 
-use crate::Failure;
-use crate::workload::{Answer, Exchange};
-use std::io::{Read, Write};
+use crate::child::installed;
+use crate::workload::{Answer, Exchange, Transport};
+use crate::{Failure, tls_client};
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::Command;
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -12,7 +14,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Sends the exchange's request as a PUT, for what has to be put somewhere before it can be asked for. What is answered
 /// is not looked at: the check that follows tells whether it worked.
 pub(crate) fn put(port: u16, exchange: &Exchange) {
-    let _ = ask(port, &Exchange { method: "PUT", ..exchange.clone() });
+    let _ = ask(port, Transport::Plain, &Exchange { method: "PUT", ..exchange.clone() });
 }
 
 /// A port that was free a moment ago.
@@ -27,8 +29,11 @@ pub(crate) fn listens(port: u16) -> bool {
 }
 
 /// Sends the exchange's request and compares status, body, and the field it asks for.
-pub(crate) fn check(port: u16, exchange: &Exchange) -> Result<(), Failure> {
-    let (head, body) = ask(port, exchange).map_err(|why| format!("no answer: {why}"))?;
+pub(crate) fn check(port: u16, transport: Transport, exchange: &Exchange) -> Result<(), Failure> {
+    if transport.http2() {
+        return same(&ask_http2(port, transport, exchange)?, &exchange.answer);
+    }
+    let (head, body) = ask(port, transport, exchange).map_err(|why| format!("no answer: {why}"))?;
     let status = head.status;
     if status != 200 {
         let body = String::from_utf8_lossy(&body[..body.len().min(500)]).into_owned();
@@ -37,22 +42,31 @@ pub(crate) fn check(port: u16, exchange: &Exchange) -> Result<(), Failure> {
     if let Some((name, value)) = exchange.field.filter(|(name, value)| head.field(name) != Some(value)) {
         return Err(format!("the answer has no field {name}: {value}"));
     }
-    let expected = match &exchange.answer {
+    same(&body, &exchange.answer)
+}
+
+/// Sends a request that must be refused with 401: who lets everybody through is fast for no reason.
+pub(crate) fn check_refused(port: u16, transport: Transport, exchange: &Exchange) -> Result<(), Failure> {
+    match ask(port, transport, exchange) {
+        Ok((head, _)) if head.status == 401 => Ok(()),
+        Ok((head, _)) => Err(format!("answered {} where it has to refuse with 401", head.status)),
+        Err(why) => Err(format!("no answer: {why}")),
+    }
+}
+
+fn same(body: &[u8], answer: &Answer) -> Result<(), Failure> {
+    let expected = match answer {
         Answer::Bytes(expected) => expected,
-        Answer::Json(expected) if body.len() == expected.len() && json(&body) == json(expected) => {
+        Answer::Json(expected) if body.len() == expected.len() && json(body) == json(expected) => {
             return Ok(());
         }
         Answer::Json(expected) => expected,
     };
-    if body != *expected {
-        let same = body.iter().zip(expected).take_while(|(ours, theirs)| ours == theirs).count();
-        return Err(format!(
-            "the body differs at byte {same} ({} bytes instead of {})",
-            body.len(),
-            expected.len()
-        ));
+    if body == expected {
+        return Ok(());
     }
-    Ok(())
+    let same = body.iter().zip(expected).take_while(|(ours, theirs)| ours == theirs).count();
+    Err(format!("the body differs at byte {same} ({} bytes instead of {})", body.len(), expected.len()))
 }
 
 /// A JSON text's value; none if it is no JSON.
@@ -74,17 +88,51 @@ impl Head {
 }
 
 /// Sends the exchange's request and gives what comes back, whatever it is.
-fn ask(port: u16, exchange: &Exchange) -> std::io::Result<(Head, Vec<u8>)> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+fn ask(port: u16, transport: Transport, exchange: &Exchange) -> io::Result<(Head, Vec<u8>)> {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
-    let Exchange { method, path, host, body, .. } = exchange;
-    let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
-    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\n{length}Connection: close\r\n\r\n")?;
-    stream.write_all(body)?;
+    let request = request(&Exchange { close: true, ..exchange.clone() });
+    let answer = if transport.tls() {
+        converse(tls_client::over(stream, &exchange.host, tls_client::config())?, &request)?
+    } else {
+        converse(stream, &request)?
+    };
+    parse(&answer).ok_or_else(|| io::Error::other("not a whole HTTP/1.1 answer"))
+}
+
+fn converse(mut stream: impl Read + Write, request: &[u8]) -> io::Result<Vec<u8>> {
+    stream.write_all(request)?;
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    parse(&answer).ok_or_else(|| std::io::Error::other("not a whole HTTP/1.1 answer"))
+    match stream.read_to_end(&mut answer) {
+        // The end of the connection without TLS's own goodbye; what is missing shows in the answer's length.
+        Err(why) if why.kind() != io::ErrorKind::UnexpectedEof => Err(why),
+        _ => Ok(answer),
+    }
+}
+
+/// The bytes of a request in HTTP/1.1.
+pub(crate) fn request(exchange: &Exchange) -> Vec<u8> {
+    let Exchange { method, path, body, .. } = exchange;
+    let mut fields: String =
+        exchange.header().into_iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    if !body.is_empty() {
+        fields += &format!("Content-Length: {}\r\n", body.len());
+    }
+    [format!("{method} {path} HTTP/1.1\r\n{fields}\r\n").as_bytes(), body].concat()
+}
+
+/// The body of an answer over HTTP/2, which nghttp fetches: a wrong status shows in the body.
+fn ask_http2(port: u16, transport: Transport, exchange: &Exchange) -> Result<Vec<u8>, Failure> {
+    let nghttp = installed("nghttp").ok_or("nghttp is not installed (Debian: apt install nghttp2-client)")?;
+    let scheme = if transport.tls() { "https" } else { "http" };
+    let mut command = Command::new(nghttp);
+    command.args(["--no-verify-peer", "--timeout=5"]).arg(format!("--header=:authority: {}", exchange.host));
+    command.args(
+        exchange.fields.iter().map(|(name, value)| format!("--header={}: {value}", name.to_lowercase())),
+    );
+    let told = command.arg(format!("{scheme}://127.0.0.1:{port}{}", exchange.path)).output();
+    told.map(|told| told.stdout).map_err(|why| format!("cannot run nghttp: {why}"))
 }
 
 /// Head and body of an answer that the end of the connection ended.
@@ -123,6 +171,7 @@ fn dechunk(mut rest: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workload::Workload;
 
     /// Answers one request on a port of its own.
     fn once(answer: &'static str) -> u16 {
@@ -142,14 +191,7 @@ mod tests {
 
     #[test]
     fn a_wrong_answer_is_told_from_a_right_one() {
-        let exchange = |answer, field| Exchange {
-            method: "GET",
-            path: "/".into(),
-            host: "h".into(),
-            body: Vec::new(),
-            answer,
-            field,
-        };
+        let exchange = |answer, field| Exchange { answer, field, ..Workload::SmallGet.exchange() };
         let bytes = |text: &str| Answer::Bytes(text.into());
         let json = |text: &str| Answer::Json(text.into());
         for (answer, expected, field, fault) in [
@@ -161,13 +203,35 @@ mod tests {
             ("HTTP/1.1 200 OK\r\n\r\n{\"b\":2,\"a\":3}", json("{\"a\":1,\"b\":2}"), None, Some("differs")),
             ("HTTP/1.1 200 OK\r\n\r\n{\"b\":2, \"a\":1}", json("{\"a\":1,\"b\":2}"), None, Some("differs")),
         ] {
-            let said = check(once(answer), &exchange(expected, field)).err();
+            let said = check(once(answer), Transport::Plain, &exchange(expected, field)).err();
             let right = match (&said, fault) {
                 (Some(said), Some(fault)) => said.contains(fault),
                 (said, fault) => said.is_none() && fault.is_none(),
             };
             assert!(right, "{answer:?}: {said:?}");
         }
+    }
+
+    #[test]
+    fn who_lets_everybody_through_is_found_out() {
+        let refused = Workload::Jwt.refused().expect("a forged token");
+        let asked = |answer| check_refused(once(answer), Transport::Plain, &refused);
+        assert_eq!(asked("HTTP/1.1 401 No\r\n\r\n"), Ok(()));
+        assert!(asked("HTTP/1.1 200 OK\r\n\r\n").is_err());
+    }
+
+    #[test]
+    fn requests_say_how_long_they_are_and_no_more() {
+        let post = request(&Workload::Post16k.exchange());
+        assert!(
+            post.starts_with(
+                b"POST /post HTTP/1.1\r\nHost: gateway.example\r\nContent-Length: 16384\r\n\r\nx"
+            )
+        );
+        assert_eq!(
+            request(&Workload::NewConnections.exchange()),
+            b"GET /small HTTP/1.1\r\nHost: gateway.example\r\nConnection: close\r\n\r\n"
+        );
     }
 
     #[test]

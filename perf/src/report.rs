@@ -1,24 +1,27 @@
-//! What was measured, as a table for people and JSON for programs. Every figure is a median or an extreme of samples;
-//! where there is none, none is printed.
+//! What was measured, and the figures made of it. Every figure is a median or an extreme of samples; where there is
+//! none, none is made up.
 
+use crate::load::Load;
+use crate::machine::Machine;
 use crate::statistics::{Spread, differences, paired, spread};
+use crate::targets::{Verdict, verdicts};
 use crate::workload::Workload;
-use crate::wrk::Load;
 use serde_json::{Value, json};
-use std::fmt::Write;
 use std::path::PathBuf;
 
 /// From this share on a CPU counts as saturated: more load would not have been possible.
 const SATURATED: f64 = 0.97;
 /// From this share of a contestant's CPU on, others that ran there are worth a warning.
 const DISTURBED: f64 = 0.10;
+/// Rounds that differ by more than this share of their median are worth one as well.
+const UNSTEADY: f64 = 0.20;
 
 /// One run of the load against one contestant.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
     pub(crate) load: Load,
-    /// CPU time of the contestant during the run, user and system, in nanoseconds.
-    pub(crate) cpu_ns: u64,
+    /// CPU time of the contestant during the run, user and system, in nanoseconds; none of a service without a gateway.
+    pub(crate) cpu_ns: Option<u64>,
     /// That of its shard threads alone, if it has any.
     pub(crate) shard_ns: Option<u64>,
     pub(crate) wall_seconds: f64,
@@ -29,8 +32,8 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    fn cpu_us(&self) -> f64 {
-        self.cpu_ns as f64 / 1e3 / self.load.requests as f64
+    fn cpu_us(&self) -> Option<f64> {
+        Some(self.cpu_ns? as f64 / 1e3 / self.load.requests as f64)
     }
 
     fn requests_per_second(&self) -> f64 {
@@ -39,7 +42,14 @@ impl Sample {
 
     /// Share of the contestant's CPU that others took.
     fn others(&self) -> Option<f64> {
-        Some((self.cpu_busy? - self.cpu_ns as f64 / 1e9 / self.wall_seconds).max(0.0))
+        Some((self.cpu_busy? - self.cpu_ns? as f64 / 1e9 / self.wall_seconds).max(0.0))
+    }
+
+    fn json(&self) -> Value {
+        json!({"requests": self.load.requests, "seconds": self.load.seconds, "cpu_ns": self.cpu_ns,
+            "shard_cpu_ns": self.shard_ns, "p50_us": self.load.p50, "p99_us": self.load.p99,
+            "p999_us": self.load.p999, "errors": self.load.errors, "load_cpu_busy": self.load_busy,
+            "other_work_on_cpu": self.others()})
     }
 }
 
@@ -47,18 +57,20 @@ impl Sample {
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
     pub(crate) name: String,
-    /// Bytes.
-    pub(crate) peak_memory: u64,
+    /// Bytes; none of a service without a gateway.
+    pub(crate) peak_memory: Option<u64>,
     pub(crate) samples: Vec<Sample>,
-    /// The same gateway without the workload's script, round by round; empty where the workload has none.
+    /// The same gateway without what the workload is about, round by round; empty where there is nothing to leave out.
     pub(crate) plain: Vec<Sample>,
 }
 
 /// Who does not take part in a workload.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LeftOut {
     pub(crate) name: String,
     pub(crate) why: String,
+    /// It was to take part and failed, where others just cannot.
+    pub(crate) failed: bool,
 }
 
 impl Series {
@@ -68,30 +80,54 @@ impl Series {
 
     /// CPU time per request, in microseconds.
     pub(crate) fn cpu_us(&self) -> Option<Spread> {
-        self.over(|sample| Some(sample.cpu_us()))
+        self.over(Sample::cpu_us)
     }
 
-    fn shard_us(&self) -> Option<Spread> {
+    /// That of its shard threads alone.
+    pub(crate) fn shard_us(&self) -> Option<Spread> {
         self.over(|sample| Some(sample.shard_ns? as f64 / 1e3 / sample.load.requests as f64))
     }
 
-    fn errors(&self) -> u64 {
+    pub(crate) fn requests_per_second(&self) -> Option<Spread> {
+        self.over(|sample| Some(sample.requests_per_second()))
+    }
+
+    /// A latency, in microseconds.
+    pub(crate) fn latency(&self, of: impl Fn(&Load) -> f64) -> Option<Spread> {
+        self.over(|sample| Some(of(&sample.load)))
+    }
+
+    pub(crate) fn errors(&self) -> u64 {
         self.samples.iter().chain(&self.plain).map(|sample| sample.load.errors).sum()
     }
 
-    /// CPU time per request without the script, in microseconds.
+    /// CPU time per request of the plain run, in microseconds.
     pub(crate) fn plain_us(&self) -> Option<Spread> {
-        spread(self.plain.iter().map(Sample::cpu_us))
+        spread(self.plain.iter().filter_map(Sample::cpu_us))
     }
 
-    /// What the script costs per request, round by round, in microseconds.
-    fn calls_us(&self) -> Vec<f64> {
-        self.samples.iter().zip(&self.plain).map(|(with, without)| with.cpu_us() - without.cpu_us()).collect()
+    fn figures(samples: &[Sample]) -> Vec<f64> {
+        samples.iter().filter_map(Sample::cpu_us).collect()
     }
 
-    fn ratio_to(&self, baseline: &Self) -> Option<Spread> {
-        let figures = |series: &Self| series.samples.iter().map(Sample::cpu_us).collect::<Vec<_>>();
-        paired(&figures(self), &figures(baseline))
+    /// What the plain run is spared per request, round by round, in microseconds.
+    fn extra(&self) -> Vec<f64> {
+        let (with, without) = (Self::figures(&self.samples), Self::figures(&self.plain));
+        with.iter().zip(&without).map(|(with, without)| with - without).collect()
+    }
+
+    /// The spread of that.
+    pub(crate) fn extra_us(&self) -> Option<Spread> {
+        spread(self.extra())
+    }
+
+    /// CPU per request as a share of the plain run's, round by round.
+    pub(crate) fn times_plain(&self) -> Option<Spread> {
+        paired(&Self::figures(&self.samples), &Self::figures(&self.plain))
+    }
+
+    fn ratio_to(&self, other: &Self) -> Option<Spread> {
+        paired(&Self::figures(&self.samples), &Self::figures(&other.samples))
     }
 }
 
@@ -100,37 +136,43 @@ impl Series {
 pub(crate) struct Measured {
     pub(crate) workload: Workload,
     pub(crate) connections: u32,
+    /// Whom the others are divided by here.
+    pub(crate) baseline: String,
     pub(crate) series: Vec<Series>,
     pub(crate) left_out: Vec<LeftOut>,
 }
 
 impl Measured {
-    fn ratio(&self, series: &Series, baseline: &str) -> Option<Spread> {
-        series.ratio_to(self.series.iter().find(|other| other.name == baseline)?)
+    /// A contestant's series.
+    pub(crate) fn find(&self, name: &str) -> Option<&Series> {
+        self.series.iter().find(|series| series.name == name)
     }
 
-    /// How much more the script costs than the baseline's, in microseconds per request.
-    fn call_difference(&self, series: &Series, baseline: &str) -> Option<Spread> {
-        let baseline = self.series.iter().find(|other| other.name == baseline)?;
-        differences(&series.calls_us(), &baseline.calls_us())
+    /// CPU per request of one as a share of another's, round by round.
+    pub(crate) fn ratio_of(&self, name: &str, other: &str) -> Option<Spread> {
+        self.find(name)?.ratio_to(self.find(other)?)
+    }
+
+    /// How much more the plain run is spared than the baseline's, in microseconds per request.
+    pub(crate) fn extra_difference(&self, series: &Series) -> Option<Spread> {
+        differences(&series.extra(), &self.find(&self.baseline)?.extra())
     }
 
     /// What a reader must know before believing the figures.
     pub(crate) fn warnings(&self, cpu: usize, load_cpu: usize) -> Vec<String> {
         let mut warnings = Vec::new();
-        let saturated: Vec<&str> = self
-            .series
-            .iter()
-            .filter(|series| {
-                series.over(|sample| sample.load_busy).is_some_and(|busy| busy.median >= SATURATED)
-            })
-            .map(|series| series.name.as_str())
-            .collect();
-        if !saturated.is_empty() {
+        let names = |of: &dyn Fn(&Series) -> bool| -> Option<String> {
+            let names: Vec<&str> =
+                self.series.iter().filter(|series| of(series)).map(|series| series.name.as_str()).collect();
+            (!names.is_empty()).then(|| names.join(", "))
+        };
+        let saturated = |series: &Series| {
+            series.over(|sample| sample.load_busy).is_some_and(|busy| busy.median >= SATURATED)
+        };
+        if let Some(names) = names(&saturated) {
             warnings.push(format!(
-                "the load's CPU {load_cpu} was saturated with {}: requests per second and latencies are the load's \
-                 limit, not theirs; CPU per request holds",
-                saturated.join(", ")
+                "the load's CPU {load_cpu} was saturated with {names}: requests per second and latencies are the \
+                 load's limit, not theirs; CPU per request holds",
             ));
         }
         let others = self.series.iter().filter_map(|series| Some(series.over(Sample::others)?.max));
@@ -140,15 +182,59 @@ impl Measured {
                 most * 100.0
             ));
         }
+        let unsteady = |series: &Series| {
+            series.cpu_us().is_some_and(|Spread { median, min, max }| max - min > UNSTEADY * median)
+        };
+        if let Some(names) = names(&unsteady) {
+            warnings.push(format!(
+                "rounds differ by more than {:.0} % with {names}: something disturbed them",
+                UNSTEADY * 100.0
+            ));
+        }
         for series in self.series.iter().filter(|series| series.errors() > 0) {
             warnings.push(format!("{}: {} errors", series.name, series.errors()));
         }
         warnings
     }
+
+    fn json(&self, cpu: usize, load_cpu: usize) -> Value {
+        let samples = |of: &[Sample]| of.iter().map(Sample::json).collect::<Vec<Value>>();
+        let contestant = |series: &Series| {
+            json!({
+                "name": series.name,
+                "cpu_us_per_request": spread_json(series.cpu_us()),
+                "shard_cpu_us_per_request": spread_json(series.shard_us()),
+                "ratio_to_baseline": spread_json(self.ratio_of(&series.name, &self.baseline)),
+                "requests_per_second": spread_json(series.requests_per_second()),
+                "p50_us": spread_json(series.latency(|load| load.p50)),
+                "p99_us": spread_json(series.latency(|load| load.p99)),
+                "p999_us": spread_json(series.latency(|load| load.p999)),
+                "errors": series.errors(),
+                "peak_rss_bytes": series.peak_memory,
+                "plain_cpu_us_per_request": spread_json(series.plain_us()),
+                "extra_cpu_us": spread_json(series.extra_us()),
+                "extra_cpu_us_over_baseline": spread_json(self.extra_difference(series)),
+                "times_plain": spread_json(series.times_plain()),
+                "samples": samples(&series.samples),
+                "samples_plain": samples(&series.plain),
+            })
+        };
+        let left_out = |left: &LeftOut| json!({"name": left.name, "why": left.why, "failed": left.failed});
+        json!({"name": self.workload.name(), "what": self.workload.what(), "remark": self.workload.remark(),
+            "plain": self.workload.beside().map(|(plain, _)| plain), "connections": self.connections,
+            "baseline": self.baseline, "contestants": self.series.iter().map(contestant).collect::<Vec<_>>(),
+            "not_measured": self.left_out.iter().map(left_out).collect::<Vec<_>>(),
+            "warnings": self.warnings(cpu, load_cpu)})
+    }
 }
 
-/// A column of a table: what it is called, and its cell in the row of a series.
-type Column<'a> = (String, Box<dyn Fn(&Series) -> String + 'a>);
+/// A gateway that took part somewhere: which file was run, and what version it says it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
+    pub(crate) path: PathBuf,
+    pub(crate) version: Option<String>,
+}
 
 /// A whole comparison.
 #[derive(Clone, Debug)]
@@ -157,170 +243,55 @@ pub(crate) struct Report {
     pub(crate) seconds: u32,
     pub(crate) cpu: usize,
     pub(crate) load_cpu: usize,
-    pub(crate) baseline: String,
-    /// Name and file of everyone measured.
-    pub(crate) programs: Vec<(&'static str, PathBuf)>,
+    pub(crate) machine: Machine,
+    pub(crate) programs: Vec<Program>,
+    /// Those that were asked for and are not installed.
     pub(crate) missing: Vec<String>,
     pub(crate) workloads: Vec<Measured>,
 }
 
 impl Report {
-    /// For people.
-    pub(crate) fn table(&self) -> String {
-        let mut text = String::new();
-        for measured in &self.workloads {
-            let (name, what) = (measured.workload.name(), measured.workload.what());
-            let (connections, rounds, seconds) = (measured.connections, self.rounds, self.seconds);
-            let _ =
-                writeln!(text, "{name}: {what}; {connections} connections, {rounds} rounds of {seconds} s");
-            let columns = self.columns(measured);
-            let header = [String::new()].into_iter().chain(columns.iter().map(|(name, _)| name.clone()));
-            let mut rows: Vec<Vec<String>> = vec![header.collect()];
-            rows.extend(measured.series.iter().map(|series| {
-                let cells = columns.iter().map(|(_, cell)| cell(series));
-                [series.name.clone()].into_iter().chain(cells).collect()
-            }));
-            align(&mut text, &rows);
-            for LeftOut { name, why } in &measured.left_out {
-                let _ = writeln!(text, "  {name}: not measured: {}", why.lines().next().unwrap_or_default());
-            }
-            for warning in measured.warnings(self.cpu, self.load_cpu) {
-                let _ = writeln!(text, "  ! {warning}");
-            }
-            text.push('\n');
-        }
-        let _ = writeln!(
-            text,
-            "median [min..max] over the rounds; \"vs {}\" is the median of the ratios of CPU per request within each \
-             round, less is better",
-            self.baseline
-        );
-        if self.workloads.iter().any(|measured| measured.workload.script().is_some()) {
-            let _ = writeln!(
-                text,
-                "\"the call\" is the median of the differences to the same product without the script within each \
-                 round, both in µs of CPU per request; \"call vs {}\" is how much more that is than its",
-                self.baseline
-            );
-        }
-        for (name, path) in &self.programs {
-            let _ = writeln!(text, "{name}: {}", path.display());
-        }
-        for peer in &self.missing {
-            let _ = writeln!(text, "{peer}: not installed, not measured");
-        }
-        text
+    /// Versions of everybody, in one line.
+    pub(crate) fn versions(&self) -> String {
+        let version = |program: &Program| {
+            format!("{} {}", program.name, program.version.as_deref().unwrap_or("of an unknown version"))
+        };
+        self.programs.iter().map(version).collect::<Vec<_>>().join(", ")
     }
 
-    /// The columns of a table after the name: what they are called, and their cell of a row.
-    fn columns<'a>(&'a self, measured: &'a Measured) -> Vec<Column<'a>> {
-        let mut columns: Vec<Column<'a>> = vec![
-            ("CPU µs/request".into(), Box::new(|series| shown(series.cpu_us(), 2))),
-            ("shard alone".into(), Box::new(|series| shown(series.shard_us(), 2))),
-            (
-                format!("vs {}", self.baseline),
-                Box::new(|series| shown(measured.ratio(series, &self.baseline), 3)),
-            ),
-        ];
-        if measured.workload.script().is_some() {
-            columns.push(("without script".into(), Box::new(|series| shown(series.plain_us(), 2))));
-            columns.push(("the call".into(), Box::new(|series| shown(spread(series.calls_us()), 2))));
-            columns.push((
-                format!("call vs {}", self.baseline),
-                Box::new(|series| shown(measured.call_difference(series, &self.baseline), 2)),
-            ));
-        }
-        columns.push((
-            "requests/s".into(),
-            Box::new(|series| shown(series.over(|sample| Some(sample.requests_per_second())), 0)),
-        ));
-        columns.push((
-            "p50 µs".into(),
-            Box::new(|series| shown(series.over(|sample| Some(sample.load.p50)), 0)),
-        ));
-        columns.push((
-            "p99 µs".into(),
-            Box::new(|series| shown(series.over(|sample| Some(sample.load.p99)), 0)),
-        ));
-        columns.push(("errors".into(), Box::new(|series| series.errors().to_string())));
-        columns.push((
-            "peak MiB".into(),
-            Box::new(|series| format!("{:.1}", series.peak_memory as f64 / f64::from(1 << 20))),
-        ));
-        columns
+    /// Where Tidegate itself was to be measured and failed.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        let failed = |measured: &Measured| {
+            let of_ours = |left: &&LeftOut| left.failed && left.name == "tidegate";
+            let left = measured.left_out.iter().find(of_ours)?;
+            Some(format!("{}: {}", measured.workload.name(), left.why))
+        };
+        self.workloads.iter().filter_map(failed).collect()
     }
 
     /// For programs: figures and every sample they come from.
     pub(crate) fn json(&self) -> Value {
         let workloads: Vec<Value> =
-            self.workloads.iter().map(|measured| self.measured_json(measured)).collect();
-        let programs: Value = self.programs.iter().map(|(name, path)| (*name, json!(path))).collect();
-        json!({"rounds": self.rounds, "seconds": self.seconds, "cpu": self.cpu, "load_cpu": self.load_cpu,
-            "baseline": self.baseline, "programs": programs, "not_installed": self.missing, "workloads": workloads})
-    }
-
-    fn measured_json(&self, measured: &Measured) -> Value {
-        let contestants: Vec<Value> = measured
-            .series
+            self.workloads.iter().map(|measured| measured.json(self.cpu, self.load_cpu)).collect();
+        let programs: Value = self
+            .programs
             .iter()
-            .map(|series| {
-                let samples = |of: &[Sample]| of.iter().map(sample_json).collect::<Vec<Value>>();
-                json!({
-                    "name": series.name,
-                    "cpu_us_per_request": spread_json(series.cpu_us()),
-                    "shard_cpu_us_per_request": spread_json(series.shard_us()),
-                    "ratio_to_baseline": spread_json(measured.ratio(series, &self.baseline)),
-                    "requests_per_second": spread_json(series.over(|sample| Some(sample.requests_per_second()))),
-                    "p50_us": spread_json(series.over(|sample| Some(sample.load.p50))),
-                    "p99_us": spread_json(series.over(|sample| Some(sample.load.p99))),
-                    "errors": series.errors(),
-                    "peak_rss_bytes": series.peak_memory,
-                    "without_script_cpu_us_per_request": spread_json(series.plain_us()),
-                    "call_cpu_us": spread_json(spread(series.calls_us())),
-                    "call_cpu_us_over_baseline": spread_json(measured.call_difference(series, &self.baseline)),
-                    "samples": samples(&series.samples),
-                    "samples_without_script": samples(&series.plain),
-                })
-            })
+            .map(|program| (program.name, json!({"path": program.path, "version": program.version})))
             .collect();
-        json!({"name": measured.workload.name(), "what": measured.workload.what(),
-            "connections": measured.connections, "contestants": contestants,
-            "not_measured": measured.left_out.iter().map(|left| json!({"name": left.name, "why": left.why})).collect::<Vec<_>>(),
-            "warnings": measured.warnings(self.cpu, self.load_cpu)})
+        json!({"rounds": self.rounds, "seconds": self.seconds, "cpu": self.cpu, "load_cpu": self.load_cpu,
+            "machine": self.machine.json(), "programs": programs, "not_installed": self.missing,
+            "targets": verdicts(self).iter().map(verdict_json).collect::<Vec<_>>(), "workloads": workloads})
     }
 }
 
-fn sample_json(sample: &Sample) -> Value {
-    json!({"requests": sample.load.requests, "seconds": sample.load.seconds,
-        "cpu_ns": sample.cpu_ns, "shard_cpu_ns": sample.shard_ns, "p50_us": sample.load.p50,
-        "p99_us": sample.load.p99, "errors": sample.load.errors,
-        "load_cpu_busy": sample.load_busy, "other_work_on_cpu": sample.others()})
+fn verdict_json(verdict: &Verdict) -> Value {
+    json!({"workload": verdict.target.workload.name(), "share_of": verdict.share_of(),
+        "at_most": verdict.target.most, "seen": spread_json(verdict.seen), "met": verdict.met()})
 }
 
 fn spread_json(spread: Option<Spread>) -> Value {
     spread
         .map_or(Value::Null, |spread| json!({"median": spread.median, "min": spread.min, "max": spread.max}))
-}
-
-fn shown(spread: Option<Spread>, digits: usize) -> String {
-    spread.map_or_else(
-        || "-".into(),
-        |Spread { median, min, max }| format!("{median:.digits$} [{min:.digits$}..{max:.digits$}]"),
-    )
-}
-
-/// Columns as wide as their widest cell; the first to the left, figures to the right.
-pub(crate) fn align(text: &mut String, rows: &[Vec<String>]) {
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    for row in rows {
-        let _ = write!(text, "  {:<1$}", row[0], widths[0]);
-        for (cell, width) in row.iter().zip(&widths).skip(1) {
-            let _ = write!(text, "  {cell:>width$}");
-        }
-        text.push('\n');
-    }
 }
 
 #[cfg(test)]
@@ -330,8 +301,8 @@ pub(crate) mod tests {
     /// A report of two contestants in two rounds.
     pub(crate) fn sample_report() -> Report {
         let sample = |cpu_us: u64, load_busy| Sample {
-            load: Load { requests: 1_000, seconds: 1.0, p50: 50.0, p99: 99.0, errors: 0 },
-            cpu_ns: cpu_us * 1_000_000,
+            load: Load { requests: 1_000, seconds: 1.0, p50: 50.0, p99: 99.0, p999: 120.0, errors: 0 },
+            cpu_ns: Some(cpu_us * 1_000_000),
             shard_ns: None,
             wall_seconds: 1.0,
             cpu_busy: Some(0.05),
@@ -339,65 +310,41 @@ pub(crate) mod tests {
         };
         let series = |name: &str, first, second, busy| Series {
             name: name.into(),
-            peak_memory: 3 << 20,
+            peak_memory: Some(3 << 20),
             samples: vec![sample(first, busy), sample(second, busy)],
             plain: Vec::new(),
         };
+        let program = |name, path: &str| Program { name, path: path.into(), version: Some("1.2".into()) };
         Report {
             rounds: 2,
             seconds: 1,
             cpu: 0,
             load_cpu: 1,
-            baseline: "nginx".into(),
-            programs: vec![("tidegate", "/opt/tidegate".into()), ("nginx", "/usr/sbin/nginx".into())],
+            machine: Machine { date: "2026-11-21 19:10".into(), ..Machine::default() },
+            programs: vec![program("tidegate", "/opt/tidegate"), program("nginx", "/usr/sbin/nginx")],
             missing: vec!["haproxy".into()],
             workloads: vec![Measured {
                 workload: Workload::SmallGet,
                 connections: 64,
+                baseline: "nginx".into(),
                 series: vec![series("tidegate", 12, 24, 0.5), series("nginx", 16, 32, 1.0)],
                 left_out: Vec::new(),
             }],
         }
     }
 
-    #[test]
-    fn tables_say_what_was_measured_and_no_more() {
-        let table = sample_report().table();
-        for expected in [
-            "18.00 [12.00..24.00]",
-            "0.750 [0.750..0.750]",
-            "1.000 [1.000..1.000]",
-            "the load's CPU 1 was saturated with nginx:",
-            "tidegate: /opt/tidegate",
-            "haproxy: not installed, not measured",
-            "3.0",
-        ] {
-            assert!(table.contains(expected), "{expected}:\n{table}");
-        }
-    }
-
-    #[test]
-    fn what_a_script_costs_is_paired_with_the_same_product_without_it() {
+    /// The same with a script: Tidegate 12 and 24 against 11 and 22 without, nginx 16 and 32 against 10 and 27.
+    pub(crate) fn scripted_report() -> Report {
         let mut report = sample_report();
         let measured = &mut report.workloads[0];
         measured.workload = Workload::ScriptHeader;
-        measured.left_out = vec![LeftOut { name: "dgate".into(), why: "no\nmore".into() }];
-        let plain = |cpu_us: [u64; 2], like: &Series| {
-            cpu_us.map(|us| Sample { cpu_ns: us * 1_000_000, ..like.samples[0].clone() }).to_vec()
-        };
+        measured.left_out = vec![LeftOut { name: "dgate".into(), why: "no\nmore".into(), failed: true }];
         for (at, cpu_us) in [(0, [11, 22]), (1, [10, 27])] {
-            measured.series[at].plain = plain(cpu_us, &measured.series[at]);
+            let like = measured.series[at].samples[0].clone();
+            let plain = |us: u64| Sample { cpu_ns: Some(us * 1_000_000), ..like.clone() };
+            measured.series[at].plain = cpu_us.map(plain).to_vec();
         }
-        // Tidegate 12 and 24 against 11 and 22; nginx 16 and 32 against 10 and 27.
-        let table = report.table();
-        for expected in
-            ["1.50 [1.00..2.00]", "5.50 [5.00..6.00]", "-4.00 [-5.00..-3.00]", "dgate: not measured: no\n"]
-        {
-            assert!(table.contains(expected), "{expected}:\n{table}");
-        }
-        let json = report.json();
-        assert_eq!(json["workloads"][0]["contestants"][0]["call_cpu_us"]["median"], 1.5);
-        assert_eq!(json["workloads"][0]["contestants"][1]["call_cpu_us_over_baseline"]["median"], 0.0);
+        report
     }
 
     #[test]
@@ -407,5 +354,21 @@ pub(crate) mod tests {
         assert_eq!(first["ratio_to_baseline"]["median"], 0.75);
         assert_eq!(first["shard_cpu_us_per_request"], Value::Null);
         assert_eq!(first["samples"].as_array().map(Vec::len), Some(2));
+        assert_eq!(json["targets"][0]["met"], true);
+    }
+
+    #[test]
+    fn what_is_extra_is_paired_with_the_same_product_without_it() {
+        let json = scripted_report().json();
+        assert_eq!(json["workloads"][0]["contestants"][0]["extra_cpu_us"]["median"], 1.5);
+        assert_eq!(json["workloads"][0]["contestants"][1]["extra_cpu_us_over_baseline"]["median"], 0.0);
+    }
+
+    #[test]
+    fn a_failure_of_tidegate_is_one_of_the_run() {
+        let mut report = scripted_report();
+        assert!(report.failures().is_empty());
+        report.workloads[0].left_out[0].name = "tidegate".into();
+        assert_eq!(report.failures(), ["script-header: no\nmore"]);
     }
 }

@@ -3,6 +3,8 @@
 
 use crate::Failure;
 use crate::scripts::Script;
+use crate::session;
+use crate::setup::Task;
 use crate::workload::{DOMAINS, MODULE, ROUTES_PER_DOMAIN, Workload, domain};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -63,53 +65,88 @@ fn port_in(ports: &Value) -> Option<u16> {
     }
 }
 
-/// The configuration for a workload, with the script it runs if it is to run one, in JSON, which is YAML as well.
-pub(crate) fn config(workload: Workload, script: Option<Script>, upstream: u16) -> Value {
-    let service = |namespace: &str| json!({"name": "origin", "namespace": namespace, "urls": [format!("http://127.0.0.1:{upstream}")]});
-    let resources = match workload {
-        Workload::Routes10k => {
-            let namespaces: Vec<String> = (0..DOMAINS).map(|n| format!("shop-{n:03}")).collect();
-            let routes: Vec<Value> = namespaces
-                .iter()
-                .flat_map(|namespace| (0..ROUTES_PER_DOMAIN).map(move |n| (namespace, n)))
-                .map(|(namespace, n)| {
-                    json!({"name": format!("route-{n:03}"), "namespace": namespace, "service": "origin",
-                        "paths": [format!("/small/{n}")], "methods": ["*"]})
-                })
-                .collect();
-            json!({
-                "namespaces": namespaces.iter().map(|name| json!({"name": name})).collect::<Vec<_>>(),
-                "services": namespaces.iter().map(|name| service(name)).collect::<Vec<_>>(),
-                "routes": routes,
-                "domains": namespaces.iter().enumerate().map(|(n, namespace)| {
-                    json!({"name": "shop", "namespace": namespace, "patterns": [domain(n)]})
-                }).collect::<Vec<_>>(),
-            })
-        }
-        _ => {
-            let exchange = if script.is_some() { workload.exchange() } else { workload.without_script() };
-            let mut route = json!({"name": "all", "namespace": "default", "service": "origin",
-                "paths": [exchange.path], "methods": ["*"]});
-            let mut resources = json!({"services": [service("default")]});
-            let module = match script {
-                Some(script) => Some(script.tidegate()),
-                None => (workload == Workload::Modifier).then_some(MODULE),
-            };
-            if let Some(module) = module {
-                route["modules"] = json!(["modifier"]);
-                resources["modules"] =
-                    json!([{"name": "modifier", "namespace": "default", "payloadRaw": module}]);
-            }
-            if script == Some(Script::Document) {
-                resources["collections"] = json!([{"name": "notes", "namespace": "default", "schema": {}}]);
-                resources["documents"] = json!([{"id": "greeting", "namespace": "default",
-                    "collection": "notes", "data": {"text": "hello"}}]);
-            }
-            resources["routes"] = json!([route]);
-            resources
-        }
-    };
+/// The configuration for a task, in JSON, which is YAML as well.
+pub(crate) fn config(task: Task, upstream: u16) -> Value {
+    let resources = if task.many_routes() { many_routes(upstream) } else { one_route(task, upstream) };
     json!({"version": "v1", "proxy": {"init_resources": resources}})
+}
+
+fn service(name: &str, namespace: &str, upstream: u16) -> Value {
+    json!({"name": name, "namespace": namespace, "urls": [format!("http://127.0.0.1:{upstream}")]})
+}
+
+fn many_routes(upstream: u16) -> Value {
+    let namespaces: Vec<String> = (0..DOMAINS).map(|n| format!("shop-{n:03}")).collect();
+    let routes: Vec<Value> = namespaces
+        .iter()
+        .flat_map(|namespace| (0..ROUTES_PER_DOMAIN).map(move |n| (namespace, n)))
+        .map(|(namespace, n)| {
+            json!({"name": format!("route-{n:03}"), "namespace": namespace, "service": "origin",
+                "paths": [format!("/small/{n}")], "methods": ["*"]})
+        })
+        .collect();
+    json!({
+        "namespaces": namespaces.iter().map(|name| json!({"name": name})).collect::<Vec<_>>(),
+        "services": namespaces.iter().map(|name| service("origin", name, upstream)).collect::<Vec<_>>(),
+        "routes": routes,
+        "domains": namespaces.iter().enumerate().map(|(n, namespace)| {
+            json!({"name": "shop", "namespace": namespace, "patterns": [domain(n)]})
+        }).collect::<Vec<_>>(),
+    })
+}
+
+/// One route, or in the workload that is about it one for each service, with the module they run, if any.
+fn one_route(task: Task, upstream: u16) -> Value {
+    let route = |name: &str, path: String| {
+        json!({"name": name, "namespace": "default", "service": name,
+        "paths": [path], "methods": ["*"]})
+    };
+    let exchange = task.exchange();
+    let path = if exchange.all_routes { "/small/*".into() } else { exchange.path };
+    let (mut services, mut routes) =
+        (vec![service("origin", "default", upstream)], vec![route("origin", path)]);
+    if task.session() {
+        services = session::SERVICES.iter().map(|name| service(name, "default", upstream)).collect();
+        routes = session::SERVICES.iter().map(|name| route(name, format!("/{name}/*"))).collect();
+    }
+    if task.own_answer().is_some() {
+        services.clear();
+        routes.iter_mut().filter_map(Value::as_object_mut).for_each(|route| drop(route.remove("service")));
+    }
+    let mut resources = json!({});
+    if let Some(module) = module(task) {
+        routes.iter_mut().for_each(|route| route["modules"] = json!(["module"]));
+        resources["modules"] = json!([{"name": "module", "namespace": "default", "payloadRaw": module}]);
+    }
+    if task.session() {
+        resources["secrets"] = json!([{"name": "session-key", "namespace": "default", "data": session::KEY}]);
+        resources["modules"][0]["permissions"] = json!(["secrets"]);
+    }
+    if task.script() == Some(Script::Document) {
+        resources["collections"] = json!([{"name": "notes", "namespace": "default", "schema": {}}]);
+        resources["documents"] = json!([{"id": "greeting", "namespace": "default",
+            "collection": "notes", "data": {"text": "hello"}}]);
+    }
+    resources["services"] = json!(services);
+    resources["routes"] = json!(routes);
+    resources
+}
+
+/// The module of a task. An answer without an upstream is a module's as well: a route has none of its own.
+fn module(task: Task) -> Option<String> {
+    if let Some(answer) = task.own_answer() {
+        return Some(format!(
+            "const answer = {};\nexport function requestHandler(ctx: any): void {{\n  \
+             ctx.response().headers.set(\"Content-Type\", \"application/json\");\n  ctx.response().send(answer);\n}}\n",
+            json!(answer)
+        ));
+    }
+    match (task.script(), task.workload) {
+        (Some(script), _) => Some(script.tidegate().into()),
+        (None, Workload::Jwt) => Some(session::TIDEGATE.into()),
+        (None, Workload::Modifier) => Some(MODULE.into()),
+        (None, _) => None,
+    }
 }
 
 #[cfg(test)]
@@ -134,15 +171,21 @@ mod tests {
     fn configurations_have_what_the_workloads_say() {
         let count =
             |config: &Value, kind: &str| config["proxy"]["init_resources"][kind].as_array().map(Vec::len);
-        let small = config(Workload::SmallGet, None, 1);
+        let of = |workload, plain| config(Task { workload, plain }, 1);
+        let small = of(Workload::SmallGet, false);
         assert_eq!((count(&small, "routes"), count(&small, "modules")), (Some(1), None));
-        let modifier = config(Workload::Modifier, None, 1);
-        assert_eq!(count(&modifier, "modules"), Some(1));
-        let document = config(Workload::ScriptDocument, Some(Script::Document), 1);
+        assert_eq!(count(&of(Workload::Modifier, false), "modules"), Some(1));
+        let document = of(Workload::ScriptDocument, false);
         assert_eq!((count(&document, "modules"), count(&document, "documents")), (Some(1), Some(1)));
-        let without = config(Workload::ScriptDocument, None, 1);
+        let without = of(Workload::ScriptDocument, true);
         assert_eq!((count(&without, "modules"), count(&without, "documents")), (None, None));
-        let routes = config(Workload::Routes10k, None, 1);
+        let routes = of(Workload::Routes10k, false);
         assert_eq!((count(&routes, "routes"), count(&routes, "domains")), (Some(10_000), Some(100)));
+        let one = of(Workload::Routes10k, true);
+        assert_eq!((count(&one, "routes"), count(&one, "domains")), (Some(1), None));
+        let session = of(Workload::Jwt, false);
+        assert_eq!((count(&session, "routes"), count(&session, "secrets")), (Some(4), Some(1)));
+        let direct = of(Workload::DirectResponse, false);
+        assert_eq!((count(&direct, "services"), count(&direct, "modules")), (Some(0), Some(1)));
     }
 }

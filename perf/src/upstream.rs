@@ -5,7 +5,7 @@ use crate::child::{Child, installed};
 use crate::contestant::wait_until_listening;
 use crate::scripts::REQUEST_FIELD;
 use crate::workload::{JSON_LEFT, POSTED_ANSWER, SMALL_BODY, STAMPED, json_body, large_body};
-use crate::{nginx, probe};
+use crate::{nginx, probe, session};
 use std::fs;
 use std::path::Path;
 
@@ -36,13 +36,17 @@ impl Upstream {
 
 fn http(dir: &Path, port: u16) -> String {
     let (answer, json) = (POSTED_ANSWER.trim_end(), json_body(JSON_LEFT));
-    let (name, value) = (REQUEST_FIELD.0.to_lowercase().replace('-', "_"), REQUEST_FIELD.1);
+    let variable = |field: &str| format!("$http_{}", field.to_lowercase().replace('-', "_"));
+    let (name, value) = (variable(REQUEST_FIELD.0), REQUEST_FIELD.1);
+    let (user_field, user) = (variable(session::USER_FIELD), session::USER);
     format!(
         "open_file_cache max=8;\nserver {{\nlisten 127.0.0.1:{port} backlog=4096;\nroot {};\n\
          location /small {{ return 200 '{SMALL_BODY}'; }}\nlocation = /post {{ return 200 \"{answer}\\n\"; }}\n\
          location = /items {{ return 200 '{json}'; }}\n\
-         location = {STAMPED} {{ if ($http_{name} != \"{value}\") {{ return 400 'no {name}'; }} return 200 '{SMALL_BODY}'; }}\n\
+         location = {STAMPED} {{ if ({name} != \"{value}\") {{ return 400 'not modified'; }} return 200 '{SMALL_BODY}'; }}\n\
+         location = {} {{ if ({user_field} != \"{user}\") {{ return 400 'nobody'; }} return 200 '{SMALL_BODY}'; }}\n\
          }}\n",
-        dir.display()
+        dir.display(),
+        session::PATH
     )
 }

@@ -1,7 +1,9 @@
-//! The workloads: what is asked, what must come back, and what Tidegate is configured with. Plain data; nothing here
-//! starts or measures anything.
+//! The workloads: what is asked over which transport, what must come back, and what stands beside it for comparison.
+//! Plain data; nothing here starts or measures anything.
 
+use crate::peer::Peer;
 use crate::scripts::{RESPONSE_FIELD, Script};
+use crate::session;
 use clap::ValueEnum;
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,14 +16,28 @@ pub(crate) enum Workload {
     /// POST of 16 KiB, short answer
     #[value(name = "post-16k")]
     Post16k,
-    /// The small GET; Tidegate has 10,000 routes over 100 domains, its peers one
-    #[value(name = "routes-10k")]
-    Routes10k,
-    /// The small GET; Tidegate runs a TypeScript module that sets a header, its peers nothing
-    Modifier,
     /// The small GET over 2,000 connections
     #[value(name = "connections-2000")]
     Connections2000,
+    /// The small GET over TLS 1.3 connections that are kept
+    HttpsGet,
+    /// The small GET, each over a TLS 1.3 connection of its own: a full handshake, nothing resumed
+    HttpsNew,
+    /// The small GET, each over a connection of its own
+    NewConnections,
+    /// The small GET over HTTP/2 with TLS, 8 connections of 32 streams
+    Http2,
+    /// The same in the clear, with prior knowledge
+    Http2Cleartext,
+    /// The small GETs of 10,000 routes over 100 domains, one after another; beside it the same with one route
+    #[value(name = "routes-10k")]
+    Routes10k,
+    /// The small answer is the gateway's own: no upstream
+    DirectResponse,
+    /// A JWT in a cookie is verified, its subject told to the service that the path chooses
+    Jwt,
+    /// The small GET; Tidegate runs a TypeScript module that sets a header, its peers nothing
+    Modifier,
     /// The small GET, every product without a script
     ScriptBaseline,
     /// The small GET through a script that does nothing
@@ -37,6 +53,24 @@ pub(crate) enum Workload {
     /// The small GET; a script reads one stored document
     ScriptDocument,
 }
+
+/// What is measured when nothing is asked for.
+pub(crate) const DEFAULT: [Workload; 14] = [
+    Workload::SmallGet,
+    Workload::Body64k,
+    Workload::Post16k,
+    Workload::Connections2000,
+    Workload::NewConnections,
+    Workload::Routes10k,
+    Workload::DirectResponse,
+    Workload::ScriptHeader,
+    Workload::ScriptBoth,
+    Workload::Jwt,
+    Workload::HttpsGet,
+    Workload::HttpsNew,
+    Workload::Http2,
+    Workload::Http2Cleartext,
+];
 
 /// The workloads whose figure is what a script costs.
 pub(crate) const SCRIPTED: [Workload; 6] = [
@@ -57,6 +91,8 @@ pub(crate) const LARGE_BODY: usize = 64 * 1024;
 pub(crate) const POSTED_BODY: usize = 16 * 1024;
 /// Length of the JSON text of `script-json`, in bytes.
 pub(crate) const JSON_BODY: usize = 1024;
+/// The host that is asked for, where a workload has no other.
+pub(crate) const HOST: &str = "gateway.example";
 /// What a post is answered with.
 pub(crate) const POSTED_ANSWER: &str = "taken\n";
 /// Where the upstream answers only requests that carry [`crate::scripts::REQUEST_FIELD`]; as long as `/small`.
@@ -71,12 +107,41 @@ pub(crate) const ROUTES_PER_DOMAIN: usize = 100;
 pub(crate) const MODULE: &str = "export function requestModifier(ctx: any): void {\n  \
                                  ctx.request().headers.set(\"X-Modified-By\", \"tidegate\");\n}\n";
 
+/// What a gateway listens for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// HTTP/1.1 in the clear.
+    Plain,
+    /// HTTP/1.1 over TLS.
+    Tls,
+    /// HTTP/2 over TLS, chosen by ALPN.
+    Http2,
+    /// HTTP/2 in the clear, with prior knowledge (RFC 9113 section 3.3).
+    Http2Cleartext,
+}
+
+impl Transport {
+    pub(crate) fn tls(self) -> bool {
+        matches!(self, Self::Tls | Self::Http2)
+    }
+
+    pub(crate) fn http2(self) -> bool {
+        matches!(self, Self::Http2 | Self::Http2Cleartext)
+    }
+}
+
 /// One request and its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Exchange {
     pub(crate) method: &'static str,
     pub(crate) path: String,
     pub(crate) host: String,
+    /// Further fields of the request.
+    pub(crate) fields: Vec<(&'static str, String)>,
+    /// Each request has a connection of its own.
+    pub(crate) close: bool,
+    /// The load does not ask for this path alone but for those of all 10,000 routes in turn.
+    pub(crate) all_routes: bool,
     pub(crate) body: Vec<u8>,
     pub(crate) answer: Answer,
     /// A field of the answer that must be there, with its value.
@@ -123,13 +188,20 @@ impl Workload {
             Self::SmallGet => "GET, 100-byte answer",
             Self::Body64k => "GET, 64 KiB answer",
             Self::Post16k => "POST of 16 KiB",
-            Self::Routes10k => {
-                "GET, 100-byte answer; Tidegate with 10,000 routes over 100 domains, peers with one"
+            Self::Connections2000 => "GET, 100-byte answer, 2,000 connections",
+            Self::HttpsGet => "GET, 100-byte answer, HTTPS (TLS 1.3), connections kept",
+            Self::HttpsNew => "GET, 100-byte answer, HTTPS, a full TLS 1.3 handshake per request",
+            Self::NewConnections => "GET, 100-byte answer, a new connection per request",
+            Self::Http2 => "GET, 100-byte answer, HTTP/2 over TLS, 8 connections of 32 streams",
+            Self::Http2Cleartext => "GET, 100-byte answer, HTTP/2 in the clear, 8 connections of 32 streams",
+            Self::Routes10k => "GET, 100-byte answer, 10,000 routes over 100 domains asked in turn",
+            Self::DirectResponse => "GET, 100-byte answer of the gateway itself, no upstream",
+            Self::Jwt => {
+                "GET, JWT in a cookie verified, then proxied by path; direct: the service without a gateway"
             }
             Self::Modifier => {
                 "GET, 100-byte answer; Tidegate with a one-header TypeScript module, peers without"
             }
-            Self::Connections2000 => "GET, 100-byte answer, 2,000 connections",
             Self::ScriptBaseline => "GET, 100-byte answer, no script",
             Self::ScriptEmpty => "GET, 100-byte answer, a script that does nothing",
             Self::ScriptHeader => "GET, 100-byte answer, a script sets one request header",
@@ -140,9 +212,63 @@ impl Workload {
         }
     }
 
+    /// What Tidegate does in another way than its name says, for the report.
+    pub(crate) fn remark(self) -> Option<&'static str> {
+        match self {
+            Self::DirectResponse => Some("Tidegate answers from a module's requestHandler, DGate too"),
+            Self::Jwt => Some(
+                "HS256. Tidegate: a TypeScript module with verifyJwt; nginx: njs; HAProxy: jwt_verify; Envoy: jwt_authn",
+            ),
+            Self::NewConnections => {
+                Some("latencies are from the request on, without the connection's making")
+            }
+            Self::HttpsNew => Some("latencies are of everything, from the connection's making to its end"),
+            _ => None,
+        }
+    }
+
     /// Connections, where the workload has its own number.
     pub(crate) fn connections(self, asked: u32) -> u32 {
-        if self == Self::Connections2000 { 2_000 } else { asked }
+        match self {
+            Self::Connections2000 => 2_000,
+            Self::Http2 | Self::Http2Cleartext => 8,
+            _ => asked,
+        }
+    }
+
+    pub(crate) fn transport(self) -> Transport {
+        match self {
+            Self::HttpsGet | Self::HttpsNew => Transport::Tls,
+            Self::Http2 => Transport::Http2,
+            Self::Http2Cleartext => Transport::Http2Cleartext,
+            _ => Transport::Plain,
+        }
+    }
+
+    /// Who is measured beside Tidegate if nobody is named.
+    pub(crate) fn peers(self) -> &'static [Peer] {
+        match self {
+            Self::Jwt => &[
+                Peer::NginxNjs,
+                Peer::Haproxy,
+                Peer::Envoy,
+                Peer::Traefik,
+                Peer::Caddy,
+                Peer::Pingora,
+                Peer::Dgate,
+            ],
+            Self::ScriptBaseline => &[Peer::NginxNjs, Peer::NginxLua, Peer::HaproxyLua, Peer::Dgate],
+            _ if self.script().is_some() => &[Peer::NginxNjs, Peer::NginxLua, Peer::HaproxyLua, Peer::Dgate],
+            _ => &[
+                Peer::Nginx,
+                Peer::Haproxy,
+                Peer::Envoy,
+                Peer::Traefik,
+                Peer::Caddy,
+                Peer::Pingora,
+                Peer::Dgate,
+            ],
+        }
     }
 
     /// The script that everyone runs, in workloads that have one.
@@ -158,12 +284,24 @@ impl Workload {
         }
     }
 
+    /// What the same product is also measured without, next to it in every round: what the plain run is called, and
+    /// the difference.
+    pub(crate) fn beside(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Routes10k => Some(("one route", "10,000 cost")),
+            _ => self.script().map(|_| ("without script", "the call")),
+        }
+    }
+
     /// What is asked of Tidegate, and of peers alike.
     pub(crate) fn exchange(self) -> Exchange {
         let get = |path: &str, answer: Vec<u8>| Exchange {
             method: "GET",
             path: path.into(),
-            host: "gateway.example".into(),
+            host: HOST.into(),
+            fields: Vec::new(),
+            close: false,
+            all_routes: false,
             body: Vec::new(),
             answer: Answer::Bytes(answer),
             field: None,
@@ -177,7 +315,15 @@ impl Workload {
             },
             Self::Routes10k => Exchange {
                 host: domain(DOMAINS / 2),
+                all_routes: true,
                 ..get(&format!("/small/{}", ROUTES_PER_DOMAIN / 2), SMALL_BODY.into())
+            },
+            Self::HttpsNew | Self::NewConnections => {
+                Exchange { close: true, ..get("/small", SMALL_BODY.into()) }
+            }
+            Self::Jwt => Exchange {
+                fields: vec![session::cookie(session::TOKEN)],
+                ..get(session::PATH, SMALL_BODY.into())
             },
             Self::ScriptHeader => get(STAMPED, SMALL_BODY.into()),
             Self::ScriptBoth => Exchange { field: Some(RESPONSE_FIELD), ..get(STAMPED, SMALL_BODY.into()) },
@@ -200,22 +346,29 @@ impl Workload {
             _ => self.exchange(),
         }
     }
+
+    /// What the service itself is asked, in workloads that are compared with calling it without a gateway: the same,
+    /// with what the gateway would have told it.
+    pub(crate) fn without_gateway(self) -> Option<Exchange> {
+        let mut exchange = (self == Self::Jwt).then(|| self.exchange())?;
+        exchange.fields.push((session::USER_FIELD, session::USER.into()));
+        Some(exchange)
+    }
+
+    /// A request that has to be refused with 401, in workloads that let through only some.
+    pub(crate) fn refused(self) -> Option<Exchange> {
+        let mut exchange = (self == Self::Jwt).then(|| self.exchange())?;
+        exchange.fields =
+            vec![session::cookie(&session::forged()), (session::USER_FIELD, session::USER.into())];
+        Some(exchange)
+    }
 }
 
 impl Exchange {
-    /// The wrk script: the request if wrk's own arguments cannot say it, and the result as one line of JSON, which is
-    /// exact where wrk's own text is rounded.
-    pub(crate) fn load_script(&self) -> String {
-        let body = match self.body.len() {
-            0 => String::new(),
-            length => format!("wrk.body = string.rep(\"x\", {length})\n"),
-        };
-        format!(
-            "wrk.method = \"{}\"\nwrk.headers[\"Host\"] = \"{}\"\n{body}{}",
-            self.method,
-            self.host,
-            crate::wrk::REPORT
-        )
+    /// Fields of the request besides its length, the name of the host first.
+    pub(crate) fn header(&self) -> Vec<(&'static str, String)> {
+        let close = self.close.then(|| ("Connection", "close".to_owned()));
+        [("Host", self.host.clone())].into_iter().chain(self.fields.clone()).chain(close).collect()
     }
 }
 
@@ -229,25 +382,24 @@ mod tests {
         assert_eq!(large_body().len(), LARGE_BODY);
         let names: Vec<String> = Workload::value_variants().iter().map(|workload| workload.name()).collect();
         assert_eq!(
-            names,
-            [
-                "small-get",
-                "body-64k",
-                "post-16k",
-                "routes-10k",
-                "modifier",
-                "connections-2000",
-                "script-baseline",
-                "script-empty",
-                "script-header",
-                "script-both",
-                "script-json",
-                "script-cache",
-                "script-document"
-            ]
+            names.join(" "),
+            "small-get body-64k post-16k connections-2000 https-get https-new new-connections http2 http2-cleartext \
+             routes-10k direct-response jwt modifier script-baseline script-empty script-header script-both \
+             script-json script-cache script-document"
         );
-        assert!(Workload::Post16k.exchange().load_script().contains("wrk.body"));
         assert_eq!(Workload::Routes10k.exchange().host, "shop-050.example");
+    }
+
+    #[test]
+    fn a_direct_call_brings_what_the_gateway_would_have_found_out() {
+        let direct = Workload::Jwt.without_gateway().expect("a direct call");
+        assert!(direct.fields.contains(&(session::USER_FIELD, session::USER.into())));
+        assert!(Workload::Jwt.refused().expect("a forged token").fields[0].1 != direct.fields[0].1);
+        assert_eq!(Workload::SmallGet.without_gateway(), None);
+        assert_eq!(
+            Workload::NewConnections.exchange().header().last(),
+            Some(&("Connection", "close".into()))
+        );
     }
 
     #[test]

@@ -40,10 +40,10 @@ const OUTSIDE: &[(&str, &[&str], bool)] = &[
     ("jsonschema", &["admin/Cargo.toml"], false),
     ("monoio*", &["shards/reactor/Cargo.toml"], false),
     ("io-uring", &["shards/reactor/Cargo.toml"], false),
-    // TLS is the shards' alone; the process reads the certificates that they trust.
+    // TLS is the shards' alone; the process reads the certificates that they trust, and the load makes handshakes.
     ("rustls-native-certs", &["Cargo.toml"], false),
     ("rustls-pki-types", &["Cargo.toml"], true),
-    ("rustls*", &["shards/Cargo.toml"], true),
+    ("rustls*", &["shards/Cargo.toml", "perf/Cargo.toml"], true),
     ("httparse", &["shards/codec/Cargo.toml", "perf/Cargo.toml"], false),
     ("crossbeam*", &["shards/mailbox/Cargo.toml"], false),
     ("rquickjs*", &["js/Cargo.toml"], false),
@@ -63,6 +63,9 @@ const OUTSIDE: &[(&str, &[&str], bool)] = &[
 pub(crate) fn check(path: &str, text: &str) -> Vec<Violation> {
     if let Some(package) = manifest::fuzzed(path) {
         return check_fuzz(path, text, package);
+    }
+    if manifest::stranger(path) {
+        return check_stranger(path, text);
     }
     let mut violations = Vec::new();
     let Some((_, may)) = HOUSE.iter().find(|(manifest, _)| *manifest == path) else {
@@ -120,6 +123,23 @@ fn check_fuzz(path: &str, text: &str, package: &str) -> Vec<Violation> {
         .collect()
 }
 
+/// What is measured beside the house imports nothing of it; what else it imports is its own business.
+fn check_stranger(path: &str, text: &str) -> Vec<Violation> {
+    let ours = |name: &str| name.starts_with("tidegate-");
+    let found = manifest::dependencies(text).into_iter().filter(|dependency| ours(&dependency.name));
+    found
+        .map(|dependency| {
+            let what = format!("{} belongs to the house", dependency.name);
+            Violation::new(
+                path,
+                dependency.line,
+                what,
+                "it is measured beside the house, and imports nothing of it",
+            )
+        })
+        .collect()
+}
+
 fn matches(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(start) => name.starts_with(start),
@@ -153,6 +173,7 @@ mod tests {
             ("admin/Cargo.toml", "[dependencies]\nparking_lot.workspace = true", &[2]),
             ("admin/Cargo.toml", "[dependencies]\nlibc = \"0.2\"\nregex = { workspace = true }", &[2]),
             ("cellar/Cargo.toml", "", &[0]),
+            ("perf/pingora/Cargo.toml", "[dependencies]\ntokio = \"1\"\ntidegate-js = \"1\"", &[3]),
             (
                 "shards/codec/fuzz/Cargo.toml",
                 "[dependencies]\ntidegate-codec = { path = \"..\" }\nhttp = \"1\"",

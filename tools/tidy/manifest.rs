@@ -95,6 +95,11 @@ pub(crate) fn fuzzed(path: &str) -> Option<&str> {
     path.strip_suffix("/fuzz/Cargo.toml")?.rsplit('/').next()
 }
 
+/// A product that is measured beside ours: its manifest is none of the house's.
+pub(crate) fn stranger(path: &str) -> bool {
+    path == "perf/pingora/Cargo.toml"
+}
+
 /// Strings of an array such as `["a", "b"]`.
 pub(crate) fn strings(value: &str) -> Vec<String> {
     value.split('"').skip(1).step_by(2).map(str::to_owned).collect()

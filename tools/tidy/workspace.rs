@@ -31,9 +31,9 @@ pub(crate) fn check(manifests: &[(&str, &str)]) -> Vec<Violation> {
         violations.push(Violation::new(root, 0, "the workspace's edition is not 2024", fix));
     }
     for (path, text) in manifests {
-        if manifest::fuzzed(path).is_some() {
+        if manifest::fuzzed(path).is_some() || manifest::stranger(path) {
             if !text.lines().any(|line| line.trim() == "[workspace]") {
-                let fix = "write [workspace] at its end: the house builds without a fuzzer's flags";
+                let fix = "write [workspace] at its end: the house builds without its flags and its crates";
                 violations.push(Violation::new(path, 0, "this is no workspace of its own", fix));
             }
             continue;
@@ -92,6 +92,15 @@ mod tests {
             (vec![("a/Cargo.toml", good)], 1),
             (vec![("Cargo.toml", root), ("a/Cargo.toml", good), ("a/fuzz/Cargo.toml", "[workspace]")], 0),
             (vec![("Cargo.toml", root), ("a/Cargo.toml", good), ("a/fuzz/Cargo.toml", good)], 1),
+            (
+                vec![
+                    ("Cargo.toml", root),
+                    ("a/Cargo.toml", good),
+                    ("perf/pingora/Cargo.toml", "[workspace]"),
+                ],
+                0,
+            ),
+            (vec![("Cargo.toml", root), ("a/Cargo.toml", good), ("perf/pingora/Cargo.toml", "")], 1),
         ] {
             assert_eq!(check(&manifests).len(), expected, "{manifests:?}");
         }

@@ -8,10 +8,11 @@ mod show;
 
 use crate::Failure;
 use crate::arguments::{Gap, Output};
-use crate::contestant::{Contestant, Entrant, Task, entrant};
+use crate::contestant::{Contestant, Entrant, entrant};
 use crate::pace::{Outcome, Plan, Request, run_plan};
+use crate::setup::{Certificate, Task};
 use crate::upstream::Upstream;
-use crate::workload::Workload;
+use crate::workload::{HOST, Workload};
 use crate::wrk::Wrk;
 use crate::{child, interrupt};
 use capture::{Capture, Captured};
@@ -63,8 +64,9 @@ fn measure(
     dir: &std::path::Path,
 ) -> Result<Measured, Failure> {
     let workload = Workload::SmallGet;
-    let task = Task { workload, script: None };
-    let mut gateway = Contestant::start(entrant, task, upstream, options.cpu, dir)?;
+    let task = Task { workload, plain: false };
+    let certificate = Certificate::make(HOST, dir)?;
+    let mut gateway = Contestant::start(entrant, task, upstream, &certificate, options.cpu, dir)?;
     let exchange = workload.exchange();
     let plan = |marked| {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, gateway.port));
@@ -75,7 +77,7 @@ fn measure(
     let rate = match options.beat.rate {
         Some(rate) => rate,
         None => {
-            let wrk = Wrk::new("closed-loop", &exchange, unmarked.connections, options.load_cpu, dir)?;
+            let wrk = Wrk::new("closed-loop", false, &exchange, unmarked.connections, options.load_cpu, dir)?;
             let load = wrk.run(gateway.port, CLOSED_LOOP)?;
             (load.requests as f64 / load.seconds / 2.0).max(1.0)
         }

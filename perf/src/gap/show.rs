@@ -2,7 +2,7 @@
 
 use super::Measured;
 use crate::pace::{QUANTILES, quantiles};
-use crate::report::align;
+use crate::table::align;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 use std::fmt::Write;

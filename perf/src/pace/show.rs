@@ -3,7 +3,7 @@
 
 use super::outcome::Outcome;
 use super::plan::Plan;
-use crate::report::align;
+use crate::table::align;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 use std::fmt::Write;

@@ -6,6 +6,7 @@ use crate::help;
 use crate::insight::Insight;
 use crate::kinds::KINDS;
 use crate::options::Options;
+use crate::profile;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Subcommand};
 
 /// A client command as it was typed. Flatten it into the top level's subcommands:
@@ -45,6 +46,8 @@ pub(crate) enum Task {
     Changelog,
     ClusterStatus,
     ClusterMembers,
+    Top(Box<profile::Top>),
+    Profile(Box<profile::Dump>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +76,8 @@ impl Subcommand for Client {
         for kind in KINDS {
             top = top.subcommand(resource(kind));
         }
-        top.subcommand(leaf("status", "Whether the node is healthy and ready, its revision and its shards"))
+        top.subcommands(profile::subcommands())
+            .subcommand(leaf("status", "Whether the node is healthy and ready, its revision and its shards"))
             .subcommand(leaf(
                 "changelog",
                 "The latest changes, newest first: what was touched, never a value",
@@ -93,7 +97,9 @@ impl Subcommand for Client {
     }
 
     fn has_subcommand(name: &str) -> bool {
-        ["status", "changelog", "cluster"].contains(&name) || KINDS.iter().any(|kind| kind.name == name)
+        ["status", "changelog", "cluster"].contains(&name)
+            || profile::is_command(name)
+            || KINDS.iter().any(|kind| kind.name == name)
     }
 }
 
@@ -108,6 +114,7 @@ impl FromArgMatches for Client {
         let task = match name.as_str() {
             "status" => Task::Status,
             "changelog" => Task::Changelog,
+            name if profile::is_command(name) => profile::task(name, &mut below)?,
             "cluster" => {
                 let (name, inner) = below.remove_subcommand().ok_or_else(missing)?;
                 below = inner;

@@ -1,5 +1,5 @@
-//! The client commands of the `tidegate` binary: `tidegate RESOURCE ACTION key=value…`, `status`, `changelog` and
-//! `cluster`. They know the admin API and nothing of the gateway's inside, and never import another package of the
+//! The client commands of the `tidegate` binary: `tidegate RESOURCE ACTION key=value…`, `status`, `changelog`, `cluster`,
+//! `top` and `profile`. They know the admin API and nothing of the gateway's inside, and never import another package of the
 //! house. The syntax is that of `dgate-cli` 1 and 2; where the two contradict each other, version 1 wins.
 //!
 //! Exit codes: 0 it worked, 1 the gateway refused or is not ready, 2 the command line is wrong, 3 the gateway could
@@ -18,6 +18,7 @@ mod insight;
 mod kinds;
 mod log_lines;
 mod options;
+mod profile;
 mod properties;
 mod request;
 mod run;

@@ -7,6 +7,7 @@ use crate::failure::{Exit, Failure};
 use crate::insight::{Asked, Insight};
 use crate::log_lines;
 use crate::options::{Options, Output, Settings};
+use crate::profile;
 use crate::request::{self, Request};
 use crate::schedule;
 use crate::stats;
@@ -29,6 +30,7 @@ pub fn run(options: &Options, client: Client) -> ExitCode {
         style: Style { width: terminal::columns(), color: color(io::stdout().is_terminal()) },
         err_color: color(io::stderr().is_terminal()),
         password: &terminal::ask,
+        progress: io::stderr().is_terminal(),
     };
     ExitCode::from(execute(options, client, &mut world))
 }
@@ -41,6 +43,8 @@ pub(crate) struct World<'a> {
     pub(crate) style: Style,
     pub(crate) err_color: bool,
     pub(crate) password: &'a dyn Fn(&str) -> io::Result<String>,
+    /// Whether somebody sees how far a long command is.
+    pub(crate) progress: bool,
 }
 
 /// Runs a command in a world; the exit code.
@@ -67,6 +71,29 @@ struct Report {
     ok: bool,
 }
 
+/// One line of the process's own error stream that says how far a command is, and goes with it.
+struct Progress {
+    is_seen: bool,
+}
+
+impl Progress {
+    fn new(is_seen: bool) -> Self {
+        Self { is_seen }
+    }
+
+    fn say(&mut self, text: &str) {
+        if self.is_seen {
+            let _ = write!(io::stderr(), "\r\x1b[K{text}");
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.say("");
+    }
+}
+
 fn attempt(options: &Options, client: Client, world: &mut World<'_>) -> Result<Report, Failure> {
     let settings = client.options.over(options).resolve(world.env)?;
     // The command line is judged before anybody is asked for a password.
@@ -77,7 +104,11 @@ fn attempt(options: &Options, client: Client, world: &mut World<'_>) -> Result<R
     let request = match &client.task {
         Task::Resource { kind, action, words, all } => Some(request::build(kind, *action, words, *all)?),
         Task::Insight { .. } => asked.as_ref().map(|asked| asked.request(None)).transpose()?,
-        Task::Status => None,
+        Task::Status | Task::Profile(_) => None,
+        Task::Top(top) => {
+            top.check()?;
+            None
+        }
         Task::Changelog => Some(Request::get("/api/v1/changelog", "show", "the change log")),
         Task::ClusterStatus => Some(Request::get("/api/v1/cluster/status", "show", "the cluster's status")),
         Task::ClusterMembers => {
@@ -88,6 +119,20 @@ fn attempt(options: &Options, client: Client, world: &mut World<'_>) -> Result<R
     let trace: Option<&mut dyn Write> = if settings.verbose { Some(&mut *world.err) } else { None };
     let mut wire = Wire::new(settings.admin, credentials.as_deref(), settings.follow, trace);
     let (output, style) = (settings.output, world.style);
+    match &client.task {
+        Task::Top(top) => {
+            profile::top(&mut wire, top, (output, style), world.out)?;
+            return Ok(Report { text: String::new(), note: String::new(), ok: true });
+        }
+        Task::Profile(dump) => {
+            let mut progress = Progress::new(world.progress);
+            let (text, note) =
+                profile::dump(&mut wire, dump, (output, style), &mut |said| progress.say(said))?;
+            drop(progress);
+            return Ok(Report { text, note, ok: true });
+        }
+        _ => {}
+    }
     let Some(request) = request else {
         let status::Status { data, ready } = status::ask(&mut wire)?;
         return Ok(Report { text: answer::text(None, &data, output, style), note: String::new(), ok: ready });

@@ -14,13 +14,17 @@ const TIMES: [(&str, &str); 6] = [
     ("max_us", "max"),
 ];
 
-/// Microseconds for people.
-fn duration(us: &Value) -> String {
-    match us.as_f64() {
-        None => "-".into(),
-        Some(us) if us < 1_000.0 => format!("{us:.1}µs"),
-        Some(us) if us < 1_000_000.0 => format!("{:.2}ms", us / 1_000.0),
-        Some(us) => format!("{:.2}s", us / 1_000_000.0),
+/// Microseconds for people; `-` where there are none.
+pub(crate) fn duration(us: &Value) -> String {
+    us.as_f64().map_or_else(|| "-".into(), microseconds)
+}
+
+/// The same of a number.
+pub(crate) fn microseconds(us: f64) -> String {
+    match us {
+        us if us < 1_000.0 => format!("{us:.1}µs"),
+        us if us < 1_000_000.0 => format!("{:.2}ms", us / 1_000.0),
+        us => format!("{:.2}s", us / 1_000_000.0),
     }
 }
 

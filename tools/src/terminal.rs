@@ -4,6 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
 
 /// Asks, and reads one line. Without a terminal it fails instead of waiting for what nobody can type.
 pub(crate) fn ask(prompt: &str) -> io::Result<String> {
@@ -71,13 +72,60 @@ impl Drop for Silence {
     }
 }
 
+/// Keys of whoever watches: nothing that is typed is shown, and the terminal is put back when this is dropped.
+pub(crate) struct Keys {
+    silence: Silence,
+}
+
+impl Keys {
+    /// Those of the terminal, if there is one.
+    pub(crate) fn open() -> Option<Self> {
+        let terminal = OpenOptions::new().read(true).open("/dev/tty").ok()?;
+        Silence::of(terminal).ok().map(|silence| Self { silence })
+    }
+
+    /// Waits for so long; `true` as soon as q or Ctrl-C was typed, or the terminal is gone.
+    pub(crate) fn ended_within(&self, time: Duration) -> bool {
+        let end = Instant::now() + time;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let ms = libc::c_int::try_from(left.as_millis()).unwrap_or(libc::c_int::MAX);
+            let mut asked =
+                libc::pollfd { fd: self.silence.terminal.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+            // SAFETY: poll reads and writes one pollfd, and `asked` is one; its descriptor is open.
+            match unsafe { libc::poll(&mut asked, 1, ms) } {
+                // A signal, such as that of another size, interrupts nothing.
+                -1 if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
+                1 => match (&self.silence.terminal).bytes().next() {
+                    Some(Ok(b'q' | b'Q' | 0x03)) | None | Some(Err(_)) => return true,
+                    Some(Ok(_)) => {}
+                },
+                -1 => return true,
+                _ => return false,
+            }
+            if left.is_zero() {
+                return false;
+            }
+        }
+    }
+}
+
 /// Columns of the terminal behind standard output; nothing when it is no terminal.
 pub(crate) fn columns() -> Option<usize> {
+    size().map(|(columns, _)| columns)
+}
+
+/// Its lines.
+pub(crate) fn lines() -> Option<usize> {
+    size().map(|(_, lines)| lines)
+}
+
+fn size() -> Option<(usize, usize)> {
     // SAFETY: winsize is plain data, for which all zeroes is a value.
     let mut size: libc::winsize = unsafe { std::mem::zeroed() };
     // SAFETY: TIOCGWINSZ writes one winsize, and `size` is one; a bad descriptor is an error, not a fault.
     let answer = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &mut size) };
-    (answer == 0 && size.ws_col > 0).then_some(usize::from(size.ws_col))
+    (answer == 0 && size.ws_col > 0).then_some((usize::from(size.ws_col), usize::from(size.ws_row)))
 }
 
 #[cfg(test)]

@@ -53,6 +53,7 @@ fn tidegate(line: &[&str], env: &[(&str, &str)]) -> Outcome {
             err: &mut err,
             style: Style::default(),
             err_color: false,
+            progress: false,
             password: &|prompt| match prompt {
                 "password for ann: " => Ok("typed".into()),
                 _ => Err(io::ErrorKind::NotFound.into()),

@@ -117,6 +117,7 @@ fn follows(address: &str, line: &[&str], lines: usize) -> (u8, String, String) {
         err: &mut err,
         style: Style::default(),
         err_color: false,
+        progress: false,
         password: &|_| Err(io::ErrorKind::NotFound.into()),
     };
     let code = execute(&cli.options, client, &mut world);

@@ -147,6 +147,12 @@ pub struct Serve {
     /// The same of errors: of status 500 and above, and of faults that are not the client's
     #[arg(long, value_name = "SHARE", default_value = "100%", value_parser = Rate::parse)]
     pub access_log_sample_errors: Rate,
+    /// Rows of the latency profile that are always kept besides the shards' own
+    #[arg(long, value_name = "KIND,…", value_enum, value_delimiter = ',')]
+    pub profile: Vec<HdrRows>,
+    /// Rows of the latency profile on each shard in one interval, up to 100 KB each; what finds no room is counted
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub profile_rows: usize,
     /// Least loud log level: trace, debug, info, warn or error [default: info, or what the file says]
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<tracing::Level>,
@@ -300,8 +306,9 @@ impl Serve {
     }
 
     /// The profile's rows that are always kept.
-    pub fn hdr_scopes(&self) -> Scopes {
-        let has = |rows| self.hdr_dir.is_some() && self.hdr_rows.contains(&rows);
+    pub fn scopes(&self) -> Scopes {
+        let is_logged = |rows| self.hdr_dir.is_some() && self.hdr_rows.contains(&rows);
+        let has = |rows| self.profile.contains(&rows) || is_logged(rows);
         Scopes {
             routes: has(HdrRows::Routes),
             services: has(HdrRows::Services),
@@ -355,6 +362,7 @@ impl Serve {
             fetch_timeout: self.fetch_timeout,
             cache_bytes: self.cache_bytes.max(64 << 10),
             cache_value_bytes: self.cache_value_bytes,
+            profile_rows: self.profile_rows,
             hdr_interval: self.hdr_interval,
             ..Limits::default()
         }

@@ -336,7 +336,7 @@ fn start_shards(
             surroundings: surroundings.clone(),
             records: feeds.next().map(|feed| Box::new(feed) as Box<dyn RecordSink>),
             profile: Profiling {
-                scopes: plan.args.hdr_scopes(),
+                scopes: plan.args.scopes(),
                 sink: profiles.next().map(|feed| Box::new(feed) as Box<dyn ProfileSink>),
             },
             record_rules: record_rules.clone(),

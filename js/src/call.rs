@@ -80,6 +80,16 @@ impl<'a> Call<'a> {
         self.clock.cpu_ns()
     }
 
+    /// Time from its begin to the end of its last slice, nanoseconds: all of it once the call has ended.
+    pub fn wall_ns(&self) -> u64 {
+        self.clock.wall_ns()
+    }
+
+    /// Time from its begin until now, nanoseconds, for a call that is given up.
+    pub fn age_ns(&self) -> u64 {
+        self.clock.age_ns()
+    }
+
     fn begin(&mut self) -> Step {
         let runtime = self.lease.runtime().clone();
         if let Some(function) = self.entry.function() {

@@ -81,6 +81,16 @@ impl CallClock {
         self.cpu_ns
     }
 
+    /// Time from its begin to the end of its last slice.
+    pub(crate) fn wall_ns(&self) -> u64 {
+        self.wall_ns
+    }
+
+    /// Time from its begin until now.
+    pub(crate) fn age_ns(&self) -> u64 {
+        self.began.map_or(0, |began| began.elapsed().as_nanos() as u64)
+    }
+
     /// A slice that began then and took so long has ended.
     pub(crate) fn slice(&mut self, began: Instant, wall_ns: u64, cpu_ns: u64) {
         match self.began {

@@ -150,7 +150,7 @@ pub async fn run(local: &Local, session: &mut Session) -> bool {
         Err(Ok(made)) => x.send_made(made, input).await,
         Err(Err(trouble)) => x.fail(trouble, input).await,
     };
-    if let Some(lent) = x.run.take().and_then(Run::close)
+    if let Some(lent) = x.run.take().and_then(|run| run.close(&mut x.spans))
         && x.is_lent
     {
         // The request's buffers are kept for the next one.
@@ -287,7 +287,7 @@ impl<'t> Exchange<'t, '_> {
             // Boxed, as all that is rare.
             return Box::pin(self.call_in_pieces(facts, pieces, input)).await;
         }
-        drop(self.run.take_if(|run| !run.keep_later()).map(Run::close));
+        self.let_go();
         let call = facts;
         if matches!(call.body, RequestBody::Stream) {
             upstream::gather(self.head, input, &local.limits, &mut self.spans).await?;
@@ -299,6 +299,13 @@ impl<'t> Exchange<'t, '_> {
             local.upstreams.call(&call, self.head, line, &local.limits, counters, &mut self.spans).await?;
         self.is_read |= answered.is_uploaded && matches!(call.body, RequestBody::Stream);
         Ok(answered)
+    }
+
+    /// Ends the modules of which nothing more is asked.
+    fn let_go(&mut self) {
+        if let Some(run) = self.run.take_if(|run| !run.keep_later(&mut self.spans)) {
+            run.close(&mut self.spans);
+        }
     }
 
     fn has_arrived(&self, input: &Input) -> bool {

@@ -95,7 +95,7 @@ pub async fn run(local: Rc<Local>, mut mailbox: Mailbox) {
                 ToShard::Written { ticket, outcome } => local.lender.writes.answer(ticket, outcome),
                 ToShard::Cached { ticket, outcome } => local.lender.counting.answer(ticket, outcome),
                 ToShard::Resolved { ticket, outcome } => local.lender.names.answer(ticket, outcome),
-                ToShard::Profile { .. } => {}
+                ToShard::Profile { scopes, until_ms } => local.lender.profile.ask(scopes, until_ms),
                 ToShard::Run(order) => begin(&local, order),
                 ToShard::Drain => {
                     local.is_draining.set(true);

@@ -60,6 +60,8 @@ pub struct Limits {
     pub resolved_names: usize,
     /// How long such a name is believed.
     pub resolved_ttl: Duration,
+    /// Rows of the latency profile about single routes, services and modules in one interval.
+    pub profile_rows: usize,
     /// Between two intervals of the latency profile.
     pub hdr_interval: Duration,
 }
@@ -99,6 +101,7 @@ impl Default for Limits {
             fetch_timeout: Duration::from_secs(10),
             resolved_names: 256,
             resolved_ttl: Duration::from_secs(30),
+            profile_rows: 256,
             hdr_interval: Duration::from_secs(1),
         }
     }

@@ -142,7 +142,7 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
         reader: options.reader,
         outbox: Outbox::new(options.admin, options.index, &options.limits),
         counters,
-        profile: Profile::new(options.index, options.profile),
+        profile: Profile::new(options.index, options.profile, options.limits.profile_rows),
         writes: Default::default(),
         names: names.clone(),
         fetcher,

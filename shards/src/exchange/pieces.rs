@@ -7,11 +7,12 @@ use crate::limits::Limits;
 use crate::link::Answered;
 use crate::reply::Own;
 use crate::respond;
-use crate::script::{Feed, Run, Source, Trouble};
+use crate::script::{Feed, Source, Trouble};
 use crate::upstream::Call;
 use crate::wire::{Input, Output};
 use std::rc::Rc;
 use tidegate_js::Chunks;
+use tidegate_reactor::clock;
 
 impl Exchange<'_, '_> {
     /// The same with a body that modules write piece by piece while it is sent.
@@ -39,18 +40,23 @@ impl Exchange<'_, '_> {
             .begin_upload(&call, self.head, self.peer, &local.limits, counters, &mut self.spans)
             .await?;
         let mut feed = run.feed(pieces);
-        let mut is_cut = false;
-        while let Some(piece) = feed.next(&mut source, false).await? {
-            // An upstream that stops reading may have answered already.
-            if upload.send(&piece, &local.limits).await.is_err() {
-                is_cut = true;
-                break;
+        let began_ns = clock::precise_ns();
+        let sent = loop {
+            match feed.next(&mut source, false).await {
+                // An upstream that stops reading may have answered already.
+                Ok(Some(piece)) if upload.send(&piece, &local.limits).await.is_err() => break Ok(true),
+                Ok(Some(_)) => {}
+                Ok(None) => break Ok(false),
+                Err(trouble) => break Err(trouble),
             }
-        }
+        };
+        // As with any upload: it goes at the pace of whoever writes and whoever reads it.
+        self.spans.waited_ns += clock::precise_ns() - began_ns;
         drop(feed);
+        let is_cut = sent?;
         let answered =
             upload.answer(&call, self.head, is_cut, self.output, &local.limits, &mut self.spans).await?;
-        drop(self.run.take_if(|run| !run.keep_later()).map(Run::close));
+        self.let_go();
         Ok(answered)
     }
 
@@ -89,6 +95,7 @@ impl Exchange<'_, '_> {
                 is_read: if is_of_upstream { &mut is_read } else { &mut self.is_read },
             };
             let mut feed = run.feed(pieces);
+            self.awaited_ns = Some(clock::precise_ns());
             trouble = Self::relay_pieces(
                 &mut streamed,
                 &mut feed,

@@ -23,7 +23,7 @@ impl Exchange<'_, '_> {
             (take(&mut self.output.written_bytes), take(&mut input.read_bytes));
         let (lender, records) = (&self.local.lender, &self.local.records);
         lender.counters.request(route, status, duration_ns);
-        lender.profile.record(duration_ns, &spans);
+        lender.profile.record(route, duration_ns, &spans);
         lender.counters.sent_bytes.add(sent_bytes);
         lender.counters.received_bytes.add(received_bytes);
         records.add(&Line {

@@ -2,17 +2,19 @@
 //! over whole once an interval. Nothing is shared while it is written, and nobody is waited for: while others hold too many
 //! intervals, the one that is being filled goes on.
 
+mod rows;
 mod sets;
 mod spans;
 
 pub use spans::Spans;
 
+use rows::Rows;
 use sets::Sets;
 use std::cell::RefCell;
 use std::sync::Arc;
 use tidegate_mailbox::QueueWriter;
 use tidegate_reactor::{clock, give_way};
-use tidegate_snapshot::{IntervalProfile, Phase, ProfileSink, Scopes, Times, ToAdmin};
+use tidegate_snapshot::{IntervalProfile, Phase, ProfileSink, Route, Scope, Scopes, Times, ToAdmin};
 
 /// What the process wants of the profile.
 #[derive(Default)]
@@ -27,12 +29,15 @@ pub struct Profiling {
 pub struct Profile {
     shard: u16,
     open: RefCell<Open>,
+    /// The key of requests that matched no route.
+    no_route: Arc<str>,
 }
 
 /// The interval that is being filled, and the sets that are not.
 struct Open {
     began_ms: u64,
     times: Times,
+    rows: Rows,
     sets: Sets,
     sink: Option<Box<dyn ProfileSink>>,
 }
@@ -42,20 +47,60 @@ fn now_ms() -> u64 {
 }
 
 impl Profile {
-    /// An empty one.
-    pub fn new(shard: u16, wanted: Profiling) -> Self {
+    /// An empty one with at most so many rows an interval.
+    pub fn new(shard: u16, wanted: Profiling, most_rows: usize) -> Self {
+        let mut sets = Sets::new();
         let open = Open {
             began_ms: now_ms(),
-            times: Times::new(sets::DIGITS),
-            sets: Sets::default(),
+            times: sets.whole.take(),
+            rows: Rows::new(wanted.scopes, most_rows),
+            sets,
             sink: wanted.sink,
         };
-        Self { shard, open: RefCell::new(open) }
+        Self { shard, open: RefCell::new(open), no_route: "".into() }
+    }
+
+    /// Keeps these rows too until then (milliseconds since 1970).
+    pub fn ask(&self, scopes: Scopes, until_ms: u64) {
+        self.open.borrow_mut().rows.ask(scopes, until_ms, now_ms());
     }
 
     /// Counts an exchange, as it ends.
-    pub fn record(&self, total_ns: u64, spans: &Spans) {
-        fill(&mut self.open.borrow_mut().times, total_ns, spans);
+    pub fn record(&self, route: Option<&Route>, total_ns: u64, spans: &Spans) {
+        let mut open = self.open.borrow_mut();
+        fill(&mut open.times, total_ns, spans);
+        if open.rows.wanted.routes || open.rows.wanted.services {
+            self.record_rows(&mut open, route, total_ns, spans);
+        }
+    }
+
+    #[cold]
+    fn record_rows(&self, open: &mut Open, route: Option<&Route>, total_ns: u64, spans: &Spans) {
+        let Open { rows, sets, .. } = open;
+        if rows.wanted.routes {
+            // Slot 0 is that of no route.
+            let (slot, key) = route.map_or((0, &self.no_route), |route| (route.slot + 1, &route.key));
+            if let Some(row) = rows.of(Scope::Route, slot, key, &mut sets.rows) {
+                fill(&mut row.times, total_ns, spans);
+            }
+        }
+        if rows.wanted.services
+            && let Some(service) = route.and_then(|route| route.service.as_ref())
+            && let Some(row) = rows.of(Scope::Service, service.slot, &service.key, &mut sets.rows)
+        {
+            fill(&mut row.times, total_ns, spans);
+        }
+    }
+
+    /// Counts the time that a module has had of an exchange.
+    pub fn record_module(&self, slot: u32, key: &Arc<str>, ns: u64) {
+        let mut open = self.open.borrow_mut();
+        let Open { rows, sets, .. } = &mut *open;
+        if rows.wanted.modules
+            && let Some(row) = rows.of(Scope::Module, slot, key, &mut sets.rows)
+        {
+            row.times.record(Phase::Module, ns);
+        }
     }
 
     /// Counts the answer to what was no request: its total alone.
@@ -69,18 +114,23 @@ impl Profile {
         let open = &mut *open;
         open.sets.reclaim();
         let ended_ms = now_ms();
-        if open.times.is_empty() {
+        if open.sets.is_full() {
+            return true;
+        }
+        // A module may have run for nothing that has ended yet.
+        let (rows, rows_refused) = open.rows.take(ended_ms);
+        if open.times.is_empty() && rows.is_empty() {
             open.began_ms = ended_ms;
             return true;
         }
-        let Some(fresh) = open.sets.take() else { return true };
+        let fresh = open.sets.whole.take();
         let interval = Arc::new(IntervalProfile {
             shard: self.shard,
             began_ms: std::mem::replace(&mut open.began_ms, ended_ms),
             ended_ms,
             times: std::mem::replace(&mut open.times, fresh),
-            rows: Vec::new(),
-            rows_refused: 0,
+            rows,
+            rows_refused,
         });
         if let Some(sink) = &mut open.sink {
             // The sink counts what it drops.
@@ -94,15 +144,25 @@ impl Profile {
     /// Empties the sets that came back, a histogram at a time: all at once would keep exchanges waiting.
     pub async fn clean(&self) {
         loop {
-            let Some(mut dirty) = self.open.borrow_mut().sets.dirty() else { return };
+            let Some((mut dirty, is_row)) = self.open.borrow_mut().sets.dirty() else { break };
             for phase in Phase::ALL {
                 if !dirty.of(phase).is_empty() {
                     dirty.clear(phase);
-                    give_way().await;
+                    if !is_row {
+                        give_way().await;
+                    }
                 }
             }
-            self.open.borrow_mut().sets.put(dirty);
+            self.open.borrow_mut().sets.put(dirty, is_row);
+            give_way().await;
         }
+        while self.is_without_rows() && self.open.borrow_mut().sets.forget_row() {
+            give_way().await;
+        }
+    }
+
+    fn is_without_rows(&self) -> bool {
+        !self.open.borrow().rows.wanted.any()
     }
 }
 

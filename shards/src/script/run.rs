@@ -13,6 +13,7 @@ use super::slot::{BodySlot, Outcome, Want};
 use super::source::{Source, is_too_large, too_large};
 use crate::body::BodyFault;
 use crate::fault::Fault;
+use crate::profile::{Profile, Spans};
 use crate::reply::Own;
 use smallvec::SmallVec;
 use std::future::poll_fn;
@@ -31,9 +32,19 @@ struct Stage {
     lease: Option<Lease>,
     /// What of it was called last: whoever wrote the body that is still to come.
     last: Option<Function>,
+    /// What its functions have taken, waiting included, nanoseconds.
+    spent_ns: u64,
 }
 
 impl Stage {
+    /// Nothing of it is called any more in this exchange: counts what it took.
+    fn count(&self, profile: &Profile, spans: &mut Spans) {
+        if self.spent_ns > 0 {
+            spans.module_ns += self.spent_ns;
+            profile.record_module(self.engine.script.slot, &self.engine.script.key, self.spent_ns);
+        }
+    }
+
     fn has(&self, function: Function) -> bool {
         self.engine.runtime.functions().has(function)
     }
@@ -77,7 +88,8 @@ impl Scripts {
             return Ok(Err(lent));
         }
         let view = Scripted::new(lent, chosen.len() > 1);
-        let stages = chosen.into_iter().map(|engine| Stage { engine, lease: None, last: None }).collect();
+        let stages =
+            chosen.into_iter().map(|engine| Stage { engine, lease: None, last: None, spent_ns: 0 }).collect();
         Ok(Ok(Run { stages, view, lender: self.lender.clone() }))
     }
 }
@@ -116,14 +128,15 @@ impl Run {
     }
 
     /// Ends the run and takes everything back.
-    pub fn close(self) -> Option<Lent> {
+    pub fn close(self, spans: &mut Spans) -> Option<Lent> {
+        self.stages.iter().for_each(|stage| stage.count(&self.lender.profile, spans));
         self.view.close()
     }
 
     /// Everything that must run while a body written in pieces is sent.
     pub fn feed(&mut self, pieces: Rc<dyn Chunks>) -> Feed<'_> {
         let cap = self.stages.iter().map(Stage::body_cap).max().unwrap_or(0);
-        let pumps = self.stages.iter_mut().filter_map(|Stage { lease, engine, last }| {
+        let pumps = self.stages.iter_mut().filter_map(|Stage { lease, engine, last, .. }| {
             let call = Box::pin(lease.as_mut()?.pump());
             Some(Pump { call, script: &engine.script, function: *last })
         });
@@ -142,7 +155,7 @@ impl Run {
     ) -> Result<Answer, Trouble> {
         let cap = self.stages[at].body_cap();
         let (running, view) = (&self.lender.running, &self.view);
-        let Stage { lease, engine, last } = &mut self.stages[at];
+        let Stage { lease, engine, last, spent_ns } = &mut self.stages[at];
         *last = Some(function);
         let lease = match lease {
             Some(lease) => lease,
@@ -168,6 +181,7 @@ impl Run {
             .await;
             let broken = match step {
                 Ok(answer) => {
+                    *spent_ns += call.wall_ns();
                     return answer.map_err(|failure| told(failure, &engine.script, Some(function)));
                 }
                 // Known before a byte was read: the body stays on the wire, and goes on if the module does not mind.
@@ -196,6 +210,7 @@ impl Run {
                 },
             };
             let fault = if slot.is_of_upstream() { broken.of_response() } else { broken.of_request() };
+            *spent_ns += call.age_ns();
             return Err(fault.into());
         }
     }
@@ -267,9 +282,15 @@ impl Run {
 
     /// Gives contexts back that nothing more is asked of once the request has gone upstream, warm for the next request.
     /// Answers whether any are left.
-    pub fn keep_later(&mut self) -> bool {
-        self.stages
-            .retain(|stage| stage.has(Function::ResponseModifier) || stage.has(Function::ErrorHandler));
+    pub fn keep_later(&mut self, spans: &mut Spans) -> bool {
+        let profile = &self.lender.profile;
+        self.stages.retain(|stage| {
+            let is_kept = stage.has(Function::ResponseModifier) || stage.has(Function::ErrorHandler);
+            if !is_kept {
+                stage.count(profile, spans);
+            }
+            is_kept
+        });
         !self.stages.is_empty()
     }
 

@@ -120,6 +120,7 @@ impl Rig {
             reader: Arc::new(()),
             surroundings: Arc::default(),
             records: None,
+            record_rules: Default::default(),
             profile: Profiling { scopes: wanted.scopes, sink: Some(Box::new(Sink(sink))) },
             memory: tidegate_shards::Memory::Inherited,
             started: Box::new(move |result| drop(tell.send(result))),
@@ -131,7 +132,9 @@ impl Rig {
 
     /// A client.
     pub fn connect(&self) -> Client {
-        Client(TcpStream::connect(self.address).expect("it accepts"))
+        let stream = TcpStream::connect(self.address).expect("it accepts");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("an option");
+        Client(stream)
     }
 
     /// Ends the shard, and adds up all that it handed over, to both sides alike.

@@ -3,6 +3,7 @@
 
 use crate::args::{Runtime, duration, size};
 use crate::steer::Steer;
+use std::net::IpAddr;
 use std::time::Duration;
 use tidegate_shards::{KeepAlive, RingMode, RingOptions, SocketOptions};
 
@@ -129,6 +130,10 @@ pub struct Metal {
     /// Congestion control towards clients, as `bbr` or `cubic` [default: net.ipv4.tcp_congestion_control]
     #[arg(long, value_name = "NAME", help_heading = "TCP")]
     pub congestion_control: Option<String>,
+    /// Addresses of this host that connections to upstreams come from, in turn: each has ports of its own (28,000 as Linux
+    /// comes) towards one upstream address
+    #[arg(long, value_name = "IP,…", value_delimiter = ',', help_heading = "TCP")]
+    pub upstream_source: Vec<IpAddr>,
     /// Kernel receive buffer of client sockets; 0 leaves it to the kernel
     #[arg(long, value_name = "BYTES", default_value = "0", value_parser = size, help_heading = "TCP")]
     pub client_receive_buffer: usize,
@@ -166,7 +171,7 @@ impl Metal {
             keep_alive: self.tcp_keepalive.0,
             user_timeout: self.tcp_user_timeout,
             unsent_bytes: u32::try_from(self.tcp_unsent_bytes).unwrap_or(u32::MAX),
-            busy_poll_us: 0,
+            ..SocketOptions::default()
         }
     }
 
@@ -177,8 +182,9 @@ impl Metal {
             send_buffer: self.upstream_send_buffer,
             keep_alive: self.upstream_tcp_keepalive.0,
             user_timeout: self.tcp_user_timeout,
-            unsent_bytes: 0,
-            busy_poll_us: 0,
+            // Asked for once by each shard, and used as long as the process lives.
+            sources: self.upstream_source.clone().leak(),
+            ..SocketOptions::default()
         }
     }
 
@@ -195,6 +201,11 @@ impl Metal {
                 "--backlog {}: there must be room for at least one connection",
                 self.backlog
             ));
+        }
+        for address in &self.upstream_source {
+            std::net::UdpSocket::bind((*address, 0)).map_err(|error| {
+                format!("--upstream-source {address} is no address of this host: {error}")
+            })?;
         }
         if self.defer_accept.subsec_millis() != 0 {
             return Err("--defer-accept takes whole seconds".into());

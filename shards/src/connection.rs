@@ -11,7 +11,7 @@ use crate::respond::{self, Ask, Rules};
 use crate::wire::{self, Broken};
 use std::net::SocketAddr;
 use std::rc::Rc;
-use tidegate_codec::RequestHead;
+use tidegate_codec::{BodyFraming, RequestHead};
 use tidegate_reactor::{Cut, Socket, clock};
 
 /// Bytes that an answered client may still send before the connection is closed for good.
@@ -42,7 +42,11 @@ pub async fn serve(local: Rc<Local>, socket: Socket, address: SocketAddr) {
             }
         }
         is_first = false;
+        let is_last = has_said_all(&session.head);
         if !exchange::run(&local, &mut session).await {
+            if is_last && session.input.buffer.is_empty() {
+                return;
+            }
             return linger(&local, session).await;
         }
         // What one large message needed is not kept for an idle connection.
@@ -50,6 +54,12 @@ pub async fn serve(local: Rc<Local>, socket: Socket, address: SocketAddr) {
         session.output.shrink(keep);
         session.input.shrink(keep);
     }
+}
+
+/// Whether the client announced that it sends nothing after this request, which has no body (RFC 9112 section 9.6): then
+/// nothing can arrive that would reset a connection which is closed at once, and lingering would wait for nothing.
+fn has_said_all(head: &RequestHead) -> bool {
+    !head.keep_alive() && matches!(head.body(), BodyFraming::None | BodyFraming::Length(0))
 }
 
 /// Reads until a head is complete. Between requests a connection may be silent for the idle time-out; once a head has

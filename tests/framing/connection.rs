@@ -9,6 +9,7 @@ on_both_runtimes!(
     a_refused_request_ends_the_connection,
     clients_may_leave_at_any_time,
     unread_bodies_end_the_connection,
+    the_last_answer_arrives_whole,
 );
 
 fn kept_or_closed_as_the_client_asked(runtime: &str) {
@@ -63,6 +64,30 @@ fn a_half_closed_client_is_answered(runtime: &str) {
         assert_eq!(client.response().status(), 200);
     }
     assert_eq!(client.end(), Trouble::Ended);
+}
+
+/// Also where the gateway closes at once, because the client said that it sends nothing more, and where the client then
+/// sends more all the same.
+fn the_last_answer_arrives_whole(runtime: &str) {
+    let text = "0123456789abcdef".repeat(1 << 18);
+    let body = text.clone();
+    let upstream = Upstream::answering(move |_| ok(&body));
+    let gateway = Gateway::start(runtime, &Config::new().serve("a", upstream.url()), &[]);
+    let last = "GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    for request in [
+        last,
+        "GET /a HTTP/1.0\r\nHost: h\r\n\r\n",
+        "POST /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc",
+        &format!("{last}GET /a HTTP/1.1\r\nHost: h\r\n\r\n"),
+        &format!("{last}{}", "x".repeat(100_000)),
+    ] {
+        let mut client = gateway.connect();
+        client.send(request);
+        let answer = client.response();
+        assert!(answer.text() == text, "{} bytes", answer.body.len());
+        assert_eq!(client.end(), Trouble::Ended);
+    }
+    assert_eq!(upstream.requests().len(), 5);
 }
 
 fn a_refused_request_ends_the_connection(runtime: &str) {

@@ -97,6 +97,7 @@ fn every_ring_and_every_option_serves() {
         "--cpus node:0,physical --numa-memory bound",
         "--numa-memory local",
         "--defer-accept 2s --tcp-fastopen 64 --tcp-keepalive 30s,5s,3 --upstream-tcp-keepalive 30s",
+        "--upstream-source 127.0.0.2,127.0.0.3,::1",
         "--tcp-user-timeout 20s --tcp-unsent-bytes 16k --congestion-control reno --backlog 64",
     ] {
         let words = flags.split(' ').collect::<Vec<_>>();
@@ -122,6 +123,7 @@ fn what_a_machine_has_not_is_refused_with_what_it_has() {
         ("--ring-thread-cpus", "4095", &["--ring-thread-cpus", "CPU 4095"]),
         ("--ring-completions", "256", &["--ring-completions 256", "--ring-entries 1024"]),
         ("--congestion-control", "no_such", &["no_such", "reno"]),
+        ("--upstream-source", "192.0.2.77", &["192.0.2.77", "no address of this host"]),
         ("--numa-memory", "bound", &["--numa-memory", "--cpus any"]),
         ("--tcp-keepalive", "500ms", &["whole seconds"]),
         ("--defer-accept", "1500ms", &["whole seconds"]),

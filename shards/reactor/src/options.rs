@@ -1,7 +1,9 @@
 //! What is set on TCP sockets. A listening socket's options are taken over by every connection it accepts, so that an
 //! accepted connection costs no system call for them; an upstream's connection gets them when it is made.
 
+use std::cell::Cell;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// When the kernel asks a silent peer whether it is still there (RFC 9293 section 3.8.4). Whole seconds.
@@ -31,9 +33,31 @@ pub struct SocketOptions {
     /// Microseconds that the kernel looks into the network card's queue itself before it waits; 0 never. What is refused
     /// (more than `net.core.busy_read` needs `CAP_NET_ADMIN`) is left as it was.
     pub busy_poll_us: u32,
+    /// Addresses of this host that connections to others come from, in turn; empty leaves it to the kernel. Each of them
+    /// has ports of its own.
+    pub sources: &'static [IpAddr],
+}
+
+thread_local! {
+    /// Whose turn it is among the sources.
+    static TURN: Cell<usize> = const { Cell::new(0) };
 }
 
 impl SocketOptions {
+    /// Binds a socket that is to be connected to `address` to the next source of its family. The port is left open until
+    /// then (`IP_BIND_ADDRESS_NO_PORT`), so that one port serves many destinations.
+    pub(crate) fn bind_source(&self, socket: &socket2::Socket, address: SocketAddr) -> io::Result<()> {
+        let count = self.sources.len();
+        let turn = TURN.get();
+        let mut candidates = (0..count).map(|step| (turn + step) % count);
+        let Some(at) = candidates.find(|at| self.sources[*at].is_ipv4() == address.is_ipv4()) else {
+            return Ok(());
+        };
+        TURN.set(at + 1);
+        set(socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)?;
+        socket.bind(&SocketAddr::new(self.sources[at], 0).into())
+    }
+
     /// Sets them. The error names the option that was refused.
     pub(crate) fn set(&self, socket: &socket2::Socket) -> io::Result<()> {
         socket.set_tcp_nodelay(true)?;
@@ -56,8 +80,8 @@ impl SocketOptions {
             socket.set_tcp_notsent_lowat(self.unsent_bytes).map_err(|e| named("TCP_NOTSENT_LOWAT", &e))?;
         }
         if self.busy_poll_us > 0 {
-            let _ = set_socket(socket, libc::SO_BUSY_POLL, self.busy_poll_us as libc::c_int);
-            let _ = set_socket(socket, libc::SO_PREFER_BUSY_POLL, 1);
+            let _ = set(socket, libc::SOL_SOCKET, libc::SO_BUSY_POLL, self.busy_poll_us as libc::c_int);
+            let _ = set(socket, libc::SOL_SOCKET, libc::SO_PREFER_BUSY_POLL, 1);
         }
         Ok(())
     }
@@ -67,13 +91,18 @@ fn named(option: &str, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{option} cannot be set: {error}"))
 }
 
-fn set_socket(socket: &socket2::Socket, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
+fn set(
+    socket: &socket2::Socket,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
     use std::os::fd::AsRawFd;
     // SAFETY: the descriptor is open and the option is an int of the size that is said.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
-            libc::SOL_SOCKET,
+            level,
             option,
             (&raw const value).cast(),
             size_of::<libc::c_int>() as libc::socklen_t,
@@ -87,6 +116,25 @@ mod tests {
     use super::*;
     use socket2::SockRef;
     use std::net::{TcpListener, TcpStream};
+
+    #[test]
+    fn connections_come_from_the_sources_in_turn() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let sources: [IpAddr; 3] =
+            ["127.0.0.2", "::1", "127.0.0.3"].map(|text| text.parse().expect("an address"));
+        let options = SocketOptions { sources: Vec::from(sources).leak(), ..SocketOptions::default() };
+        TURN.set(0);
+        let mut seen = Vec::new();
+        for _ in 0..4 {
+            let socket =
+                socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("one");
+            options.bind_source(&socket, address).expect("an address of this host");
+            socket.connect(&address.into()).expect("connected");
+            seen.push(listener.accept().expect("accepted").1.ip().to_string());
+        }
+        assert_eq!(seen, ["127.0.0.2", "127.0.0.3", "127.0.0.2", "127.0.0.3"]);
+    }
 
     #[test]
     fn an_accepted_connection_has_what_its_listener_has() {
@@ -106,7 +154,7 @@ mod tests {
             }),
             user_timeout: Duration::from_millis(12_345),
             unsent_bytes: 16_384,
-            busy_poll_us: 0,
+            ..SocketOptions::default()
         };
         options.set(&socket2::Socket::from(listener.try_clone().expect("a handle"))).expect("set");
         let _client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");

@@ -281,6 +281,7 @@ pub async fn connect(
     let domain = socket2::Domain::for_address(address);
     let raw = socket2::Socket::new(domain, socket2::Type::STREAM.nonblocking(), None).map_err(refused)?;
     options.set(&raw).map_err(refused)?;
+    options.bind_source(&raw, address).map_err(refused)?;
     match raw.connect(&address.into()) {
         Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(refused(error)),
         _ => {}
@@ -304,7 +305,11 @@ pub async fn connect(
     }
     if is_uring() {
         // The ring would answer EAGAIN for a non-blocking socket instead of waiting.
-        view.set_nonblocking(false).map_err(refused)?;
+        let mut off: libc::c_int = 0;
+        // SAFETY: the descriptor is open and the argument an int. One system call, where fcntl takes two.
+        if unsafe { libc::ioctl(socket.shared.fd, libc::FIONBIO, &raw mut off) } != 0 {
+            return Err(refused(io::Error::last_os_error()));
+        }
     }
     Ok(socket)
 }

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod node;
+pub mod refused;
 
 use crate::harness::{Client, Message};
 use serde_json::Value;

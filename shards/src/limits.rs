@@ -56,6 +56,8 @@ pub struct Limits {
     pub cache_bytes: usize,
     /// Bytes of one cached value.
     pub cache_value_bytes: usize,
+    /// Between two reports of what was counted, to the admin. No flag: who reads metrics relies on it.
+    pub report_interval: Duration,
     /// Names that modules asked for, kept resolved.
     pub resolved_names: usize,
     /// How long such a name is believed.
@@ -99,6 +101,7 @@ impl Default for Limits {
             module_line_bytes: 128 << 10,
             fetch_max: 1_024,
             fetch_timeout: Duration::from_secs(10),
+            report_interval: Duration::from_millis(250),
             resolved_names: 256,
             resolved_ttl: Duration::from_secs(30),
             profile_rows: 256,

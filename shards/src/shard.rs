@@ -26,8 +26,6 @@ use tidegate_reactor::{
 };
 use tidegate_snapshot::{DocumentReader, RecordSink, Snapshot, ToAdmin, ToShard};
 
-/// Between two reports of what was counted.
-const REPORT_INTERVAL: Duration = Duration::from_millis(250);
 /// Reports between two sweeps of the upstream pool.
 const REPORTS_PER_SWEEP: u32 = 4;
 /// How often a draining shard looks whether its last connection has ended.
@@ -196,7 +194,7 @@ async fn drain_begins(local: &Local) {
 async fn report(local: Rc<Local>) {
     let mut turn = 0u32;
     loop {
-        sleep(REPORT_INTERVAL).await;
+        sleep(local.limits.report_interval).await;
         send_report(&local);
         local.records.flush();
         turn = turn.wrapping_add(1);

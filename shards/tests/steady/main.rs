@@ -1,10 +1,16 @@
-//! What the steady state may not do: a shard that serves request after request on kept connections allocates nothing.
-//! Its thread runs here under an allocator that counts, between a client and an upstream on threads of their own.
+//! What the steady state may not do: a shard that serves request after request on kept connections allocates nothing
+//! and takes no lock. Its thread runs under an allocator that counts, and is walked through instruction by instruction,
+//! between a client and an upstream on threads of their own.
 
 mod counting;
 mod rig;
+#[cfg(target_arch = "x86_64")]
+mod steps;
+#[cfg(target_arch = "x86_64")]
+mod tracer;
 
-use rig::{Rig, Upstream};
+use rig::{Client, Shard, Upstream};
+use tidegate_shards::Limits;
 
 /// Requests before anything counts: pools, rows and buffers are made.
 const WARM_UP: usize = 300;
@@ -12,16 +18,19 @@ const WARM_UP: usize = 300;
 const WINDOW: usize = 50;
 const WINDOWS: usize = 40;
 
+const GET: &[u8] =
+    b"GET /a/b?c=d HTTP/1.1\r\nHost: h\r\nUser-Agent: steady\r\nAccept: */*\r\nCookie: a=b\r\n\r\n";
+
 /// Serves windows of requests and says how many allocations each saw.
-fn windows(rig: &mut Rig, request: &[u8], response_bytes: usize) -> Vec<u64> {
+fn windows(client: &mut Client, request: &[u8], response_bytes: usize) -> Vec<u64> {
     for _ in 0..WARM_UP {
-        rig.exchange(request, response_bytes);
+        client.exchange(request, response_bytes);
     }
     let mut seen = Vec::new();
     for _ in 0..WINDOWS {
         let before = counting::allocations();
         for _ in 0..WINDOW {
-            rig.exchange(request, response_bytes);
+            client.exchange(request, response_bytes);
         }
         seen.push(counting::allocations() - before);
     }
@@ -30,8 +39,8 @@ fn windows(rig: &mut Rig, request: &[u8], response_bytes: usize) -> Vec<u64> {
 
 /// Most windows are clean, and what the others saw comes from the clockwork: far below one for a request.
 fn check(what: &str, upstream: Upstream, request: &[u8], body: usize) {
-    let mut rig = Rig::start(upstream);
-    let seen = windows(&mut rig, request, body);
+    let shard = Shard::start(upstream, Limits::default());
+    let seen = windows(&mut Client::to(shard.address), request, body);
     let clean = seen.iter().filter(|count| **count == 0).count();
     println!("{what}: {clean} of {WINDOWS} windows of {WINDOW} requests without an allocation; {seen:?}");
     assert!(2 * clean > WINDOWS, "{what}: the steady state allocates: {seen:?}");
@@ -40,10 +49,9 @@ fn check(what: &str, upstream: Upstream, request: &[u8], body: usize) {
 #[test]
 fn nothing_is_allocated_for_a_request() {
     assert!(counting::is_counting(), "the allocator of this test counts");
-    let get = b"GET /a/b?c=d HTTP/1.1\r\nHost: h\r\nUser-Agent: steady\r\nAccept: */*\r\nCookie: a=b\r\n\r\n";
-    check("GET", Upstream::length(100), get, 100);
-    check("GET of 48 KiB", Upstream::length(48 << 10), get, 48 << 10);
-    check("GET, chunked", Upstream::chunked(5_000), get, 5_000);
+    check("GET", Upstream::length(100), GET, 100);
+    check("GET of 48 KiB", Upstream::length(48 << 10), GET, 48 << 10);
+    check("GET, chunked", Upstream::chunked(5_000), GET, 5_000);
     let mut post = b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 16384\r\n\r\n".to_vec();
     post.resize(post.len() + 16_384, b'x');
     check("POST of 16 KiB", Upstream::length(2), &post, 2);

@@ -1,4 +1,4 @@
-//! One shard between a client and an upstream, all in this process and on kept connections.
+//! One shard between a client and an upstream, on kept connections.
 
 use crate::counting;
 use std::io::{Read, Write};
@@ -99,8 +99,8 @@ fn snapshot(upstream: SocketAddr) -> Snapshot {
         }],
         retries: 1,
         retry_wait: Duration::ZERO,
-        connect_timeout: Duration::from_secs(5),
-        request_timeout: Duration::from_secs(5),
+        connect_timeout: Duration::from_secs(3_600),
+        request_timeout: Duration::from_secs(3_600),
         hide_gateway_headers: false,
         disable_query_params: false,
     });
@@ -133,15 +133,22 @@ fn snapshot(upstream: SocketAddr) -> Snapshot {
     }
 }
 
-/// The shard and a client's connection to it.
-pub struct Rig {
-    client: TcpStream,
-    buffer: Vec<u8>,
+/// A running shard and what it needs around it.
+pub struct Shard {
+    /// Where it listens.
+    pub address: SocketAddr,
     inbox: QueueWriter<ToShard>,
     thread: Option<JoinHandle<()>>,
     // Kept: a shard whose admin is gone has nobody to report to.
     _snapshots: SlotWriter<Arc<Snapshot>>,
     admin: Option<JoinHandle<()>>,
+}
+
+/// A client's connection.
+pub struct Client {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+    seen: Vec<u8>,
 }
 
 /// Takes what the shard reports, until it has drained.
@@ -155,9 +162,9 @@ fn take_reports(mut reports: QueueReader<ToAdmin>) {
     }
 }
 
-impl Rig {
-    /// Starts all three.
-    pub fn start(upstream: Upstream) -> Self {
+impl Shard {
+    /// Starts it before an upstream.
+    pub fn start(upstream: Upstream, limits: Limits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound");
         let (wake, source) = wakeups().expect("a socket pair");
@@ -172,7 +179,7 @@ impl Rig {
             memory: tidegate_shards::Memory::Inherited,
             driver: if probe(ring).is_ok() { Driver::IoUring } else { Driver::Epoll },
             ring,
-            limits: Limits::default(),
+            limits,
             listener,
             snapshot: Arc::new(snapshot(upstream.serve())),
             snapshots: newest,
@@ -193,43 +200,52 @@ impl Rig {
         };
         let thread = spawn_shard(options).expect("a thread");
         told.recv().expect("a word").expect("a shard");
-        let client = TcpStream::connect(address).expect("the shard listens");
-        client.set_nodelay(true).expect("an option");
         Self {
-            client,
-            buffer: vec![0; 128 << 10],
+            address,
             inbox,
             thread: Some(thread),
             _snapshots: snapshots,
             admin: Some(spawn(move || take_reports(reports))),
         }
     }
+}
+
+impl Client {
+    /// Connects.
+    pub fn to(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("the shard listens");
+        stream.set_nodelay(true).expect("an option");
+        Self { stream, buffer: vec![0; 128 << 10], seen: Vec::new() }
+    }
 
     /// One request and its whole response, whose body has so many bytes (more on the wire where it is chunked).
     pub fn exchange(&mut self, request: &[u8], body: usize) {
-        self.client.write_all(request).expect("written");
-        let mut seen = Vec::new();
+        self.stream.write_all(request).expect("written");
+        self.seen.clear();
         loop {
-            let read = self.client.read(&mut self.buffer).expect("read");
-            assert!(read > 0, "the shard closed: {:?}", String::from_utf8_lossy(&seen));
-            seen.extend_from_slice(&self.buffer[..read]);
-            let Some(end) = end_of_head(&seen) else { continue };
-            assert!(seen.starts_with(b"HTTP/1.1 200 "), "{:?}", String::from_utf8_lossy(&seen[..end]));
-            let is_whole = match content_length(&seen[..end]) {
-                0 => seen.ends_with(b"0\r\n\r\n"),
-                length => seen.len() == end + length,
+            let read = self.stream.read(&mut self.buffer).expect("read");
+            assert!(read > 0, "the shard closed: {:?}", String::from_utf8_lossy(&self.seen));
+            self.seen.extend_from_slice(&self.buffer[..read]);
+            let Some(end) = end_of_head(&self.seen) else { continue };
+            assert!(
+                self.seen.starts_with(b"HTTP/1.1 200 "),
+                "{:?}",
+                String::from_utf8_lossy(&self.seen[..end])
+            );
+            let is_whole = match content_length(&self.seen[..end]) {
+                0 => self.seen.ends_with(b"0\r\n\r\n"),
+                length => self.seen.len() == end + length,
             };
             if is_whole {
-                assert!(seen.len() >= end + body);
+                assert!(self.seen.len() >= end + body);
                 return;
             }
         }
     }
 }
 
-impl Drop for Rig {
+impl Drop for Shard {
     fn drop(&mut self) {
-        let _ = self.client.shutdown(std::net::Shutdown::Both);
         let _ = self.inbox.send(ToShard::Drain);
         for thread in [self.thread.take(), self.admin.take()].into_iter().flatten() {
             let _ = thread.join();

@@ -8,6 +8,7 @@ mod operator;
 
 mod dgate;
 mod insight;
+mod profile;
 
 use harness::Upstream;
 use operator::free_port;

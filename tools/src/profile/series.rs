@@ -37,6 +37,8 @@ pub(crate) struct Series {
     /// From the shortest time to the longest; never empty.
     pub(crate) points: Vec<Point>,
     pub(crate) count: u64,
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
     pub(crate) mean_us: f64,
     pub(crate) deviation_us: f64,
 }
@@ -90,6 +92,8 @@ fn series(row: &Value) -> Vec<Series> {
             phase,
             points,
             count: told["count"].as_u64()?,
+            p50_us: told["p50_us"].as_f64()?,
+            p99_us: told["p99_us"].as_f64()?,
             mean_us: told["mean_us"].as_f64()?,
             deviation_us: told["stddev_us"].as_f64().unwrap_or_default(),
         })

@@ -109,8 +109,8 @@ fn legend(svg: &mut String, row: &Row) {
         let (from, color) = (right + 16.0, COLORS[series.phase]);
         let _ = writeln!(svg, "<path d=\"M{from} {}h14\" stroke=\"{color}\" stroke-width=\"4\"/>", y - 4.0);
         let _ = writeln!(svg, "<text x=\"{}\" y=\"{y}\">{}</text>", from + 20.0, short_title(series.phase));
-        column(svg, right + 162.0, y, &crate::stats::microseconds(series.at(0.5)));
-        column(svg, right + 222.0, y, &crate::stats::microseconds(series.at(0.99)));
+        column(svg, right + 162.0, y, &crate::stats::microseconds(series.p50_us));
+        column(svg, right + 222.0, y, &crate::stats::microseconds(series.p99_us));
     }
 }
 

@@ -37,14 +37,16 @@ impl Loaded {
         let node = Plan::new().start();
         node.put("/api/v1/service", json!({ "name": "s", "namespace": "default", "urls": [upstream.url()] }));
         node.put("/api/v1/module", module("m", "export function requestModifier(ctx: any) {}"));
-        for (name, service, modules) in
-            [("late", json!("s"), json!(["m"])), ("broken", json!(null), json!([]))]
+        node.put(
+            "/api/v1/module",
+            module("bad", "export function requestHandler() { throw new Error('no'); }"),
+        );
+        for (name, rest) in
+            [("late", json!({ "service": "s", "modules": ["m"] })), ("broken", json!({ "modules": ["bad"] }))]
         {
-            let mut route = json!({ "name": name, "namespace": "default", "paths": [format!("/{name}")],
-                "methods": ["*"] });
-            if !service.is_null() {
-                (route["service"], route["modules"]) = (service, modules);
-            }
+            let mut route = rest;
+            (route["name"], route["namespace"]) = (name.into(), "default".into());
+            (route["paths"], route["methods"]) = (json!([format!("/{name}")]), json!(["*"]));
             node.put("/api/v1/route", route);
         }
         let stop = Arc::new(AtomicBool::new(false));
@@ -150,7 +152,7 @@ fn rows_are_kept_while_somebody_asks() {
         ("shard", &["0"][..]),
         ("route", &["default/broken", "default/late"]),
         ("service", &["default/s"]),
-        ("module", &["default/m"]),
+        ("module", &["default/bad", "default/m"]),
     ] {
         assert_eq!(keys(by), wanted, "{top}");
     }
@@ -159,6 +161,7 @@ fn rows_are_kept_while_somebody_asks() {
         rows.into_iter().find(|row| row["key"] == key).cloned().expect("a row")
     };
     assert_eq!(row("default/late")["errors"], 0, "{top}");
+    assert!(row("default/broken")["errors"].as_u64().is_some_and(|errors| errors > 0), "{top}");
     assert!(row("default/late")["rate"].as_f64().is_some_and(|rate| rate > 1.0 && rate < 40.0), "{top}");
     let said = loaded.says(&["top", "--once", "--by", "route", "--sort", "p99"]);
     let lines: Vec<&str> = said.out.lines().collect();

@@ -38,14 +38,18 @@ fn peer_can(peer: Peer, workload: Workload) -> Result<(), Unable> {
             _ => Err("it runs no scripts here"),
         };
     }
+    if workload.session() {
+        return match peer {
+            Peer::NginxNjs | Peer::Haproxy | Peer::Envoy => Ok(()),
+            Peer::Nginx => Err("only with a script or as a paid product; nginx-njs takes part"),
+            Peer::NginxLua | Peer::HaproxyLua => Err("nothing shipped with it verifies a JWT"),
+            Peer::Traefik => Err("only its paid product verifies a JWT"),
+            Peer::Caddy => Err("only a plugin verifies a JWT, and the binary has none"),
+            Peer::Pingora => Err("the library has nothing for a JWT"),
+            Peer::Dgate => Err("modules of DGate 2.1 have no cryptography"),
+        };
+    }
     match (workload, peer) {
-        (Workload::Jwt, Peer::NginxNjs | Peer::Haproxy | Peer::Envoy) => Ok(()),
-        (Workload::Jwt, Peer::Nginx) => Err("only with a script or as a paid product; nginx-njs takes part"),
-        (Workload::Jwt, Peer::NginxLua | Peer::HaproxyLua) => Err("nothing shipped with it verifies a JWT"),
-        (Workload::Jwt, Peer::Traefik) => Err("only its paid product verifies a JWT"),
-        (Workload::Jwt, Peer::Caddy) => Err("only a plugin verifies a JWT, and the binary has none"),
-        (Workload::Jwt, Peer::Pingora) => Err("the library has nothing for a JWT"),
-        (Workload::Jwt, Peer::Dgate) => Err("modules of DGate 2.1 have no cryptography"),
         (Workload::DirectResponse, Peer::Traefik) => Err("it has no answers of its own"),
         (_, Peer::Dgate) if workload.transport() != Transport::Plain => {
             Err("DGate 2.1 is measured over HTTP/1.1 in the clear alone")

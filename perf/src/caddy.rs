@@ -30,7 +30,7 @@ pub(crate) fn config(setup: &Setup) -> Value {
         "idle_timeout": "600s", "automatic_https": {"disable": true}, "routes": routes});
     let mut apps = json!({});
     if task.transport().tls() {
-        server["tls_connection_policies"] = json!([{"default_sni": HOST}]);
+        server["tls_connection_policies"] = json!([{"default_sni": HOST, "fallback_sni": HOST}]);
         apps["tls"] = json!({"certificates": {"load_files":
             [{"certificate": certificate.chain, "key": certificate.key}]}});
     }

@@ -5,7 +5,7 @@
 use crate::arguments::Compare;
 use crate::child::raise_file_limit;
 use crate::contestant::{Contestant, Entrant, entrants};
-use crate::load::Generator;
+use crate::load::{Generator, Shape};
 use crate::machine::Machine;
 use crate::progress::Progress;
 use crate::report::{LeftOut, Measured, Program, Report, Sample, Series};
@@ -164,7 +164,8 @@ impl Run<'_> {
     fn loads(&self, workload: Workload, connections: u32, dir: &Path) -> Result<Loads, Failure> {
         let load = |name, plain, exchange| {
             let task = Task { workload, plain };
-            Generator::new(name, task, &exchange, connections, self.options.load_cpu, dir)
+            let shape = Shape { connections, rate: self.options.rate, cpu: self.options.load_cpu };
+            Generator::new(name, task, &exchange, shape, dir)
         };
         Ok(Loads {
             whole: load("load", false, workload.exchange())?,
@@ -179,12 +180,23 @@ impl Run<'_> {
     fn measure(&self, workload: Workload, dir: &Path, progress: &mut Progress) -> Result<Measured, Failure> {
         std::fs::create_dir_all(dir).map_err(|why| format!("{}: {why}", dir.display()))?;
         let connections = workload.connections(self.options.connections);
-        let loads = self.loads(workload, connections, dir)?;
+        let rate = workload.paced().then_some(self.options.rate);
         let (mut pairs, mut left_out) = (Vec::new(), Vec::new());
         let mut leave_out = |progress: &mut Progress, name: &str, why: String, rounds: u32| {
             progress.note(&format!("{}: {name} is left out: {why}", workload.name()));
             progress.skip(rounds * if workload.beside().is_some() { 2 } else { 1 });
             left_out.push(LeftOut { name: name.into(), why, failed: rounds > 0 });
+        };
+        let loads = match self.loads(workload, connections, dir) {
+            Ok(loads) => loads,
+            Err(why) => {
+                for (entrant, unable) in self.candidates(workload) {
+                    let rounds = if unable.is_some() { 0 } else { self.options.rounds };
+                    leave_out(progress, entrant.name(), unable.unwrap_or_else(|| why.clone()), rounds);
+                }
+                let (baseline, series) = (String::new(), Vec::new());
+                return Ok(Measured { workload, connections, rate, baseline, series, left_out });
+            }
         };
         for (entrant, unable) in self.candidates(workload) {
             if let Some(why) = unable {
@@ -234,7 +246,7 @@ impl Run<'_> {
             })
             .collect();
         let baseline = baseline(self.options.baseline.as_deref(), &series);
-        Ok(Measured { workload, connections, baseline, series, left_out })
+        Ok(Measured { workload, connections, rate, baseline, series, left_out })
     }
 
     /// The two of a pair follow each other, the plain one first in every other round.

@@ -51,7 +51,7 @@ impl Handshakes {
         latencies.sort_unstable();
         let at = |percent| percentile(&latencies, percent).unwrap_or_default();
         let requests = latencies.len() as u64;
-        Ok(Load { requests, seconds, p50: at(50.0), p99: at(99.0), p999: at(99.9), errors })
+        Ok(Load { requests, seconds, p50: at(50.0), p99: at(99.0), p999: at(99.9), errors, late: false })
     }
 
     fn until(&self, end: Instant, port: u16, config: &Arc<ClientConfig>) -> Seen {

@@ -4,11 +4,17 @@
 use crate::Failure;
 use crate::h2load::H2load;
 use crate::handshakes::Handshakes;
+use crate::pace::{self, Outcome, Plan, Request};
 use crate::setup::Task;
 use crate::workload::{Exchange, Transport};
 use crate::wrk::Wrk;
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// For an answer at a fixed rate.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What was counted in one run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,6 +28,18 @@ pub(crate) struct Load {
     pub(crate) p999: f64,
     /// Connections, reads and writes that failed, time-outs, and answers with a status from 400 on.
     pub(crate) errors: u64,
+    /// The load did not keep the rate it was to keep, so that its own lateness is in the latencies.
+    pub(crate) late: bool,
+}
+
+/// How a load is made, beside what it asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) connections: u32,
+    /// Requests a second, where they are due at a fixed rate.
+    pub(crate) rate: f64,
+    /// The CPU it runs on.
+    pub(crate) cpu: usize,
 }
 
 /// An exchange as a load, ready to be run again and again.
@@ -29,6 +47,7 @@ pub(crate) enum Generator {
     Wrk(Wrk),
     H2load(H2load),
     Handshakes(Handshakes),
+    Paced(Plan),
 }
 
 impl Generator {
@@ -37,12 +56,24 @@ impl Generator {
         name: &str,
         task: Task,
         exchange: &Exchange,
-        connections: u32,
-        cpu: usize,
+        shape: Shape,
         dir: &Path,
     ) -> Result<Self, Failure> {
+        let Shape { connections, rate, cpu } = shape;
         let transport = task.transport();
         Ok(match transport {
+            Transport::Plain if task.workload.paced() => Self::Paced(Plan {
+                address: (Ipv4Addr::LOCALHOST, 0).into(),
+                request: Request::new(exchange, false),
+                rate,
+                seed: None,
+                connections,
+                length: Duration::ZERO,
+                timeout: TIMEOUT,
+                cpu: Some(cpu),
+                // The upstream needs the CPU as well.
+                spin: false,
+            }),
             // wrk takes up the session of the connection before, which no setting of it or of all gateways prevents.
             Transport::Tls if exchange.close => Self::Handshakes(Handshakes::new(exchange, connections, cpu)),
             Transport::Plain | Transport::Tls => {
@@ -60,7 +91,26 @@ impl Generator {
             Self::Wrk(wrk) => wrk.run(port, seconds),
             Self::H2load(h2load) => h2load.run(port, seconds),
             Self::Handshakes(handshakes) => handshakes.run(port, seconds),
+            Self::Paced(plan) => {
+                let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+                let length = Duration::from_secs(seconds.into());
+                Ok(paced(&pace::run_plan(&Plan { address, length, ..plan.clone() })?))
+            }
         }
+    }
+}
+
+/// What a load at a fixed rate has shown, in the terms of the others.
+fn paced(outcome: &Outcome) -> Load {
+    let at = |quantile| outcome.corrected.value_at_quantile(quantile) as f64 / 1e3;
+    Load {
+        requests: outcome.answered,
+        seconds: outcome.seconds,
+        p50: at(0.5),
+        p99: at(0.99),
+        p999: at(0.999),
+        errors: outcome.errors.sum(),
+        late: outcome.late(),
     }
 }
 

@@ -72,24 +72,31 @@ fn matrix(text: &mut String, report: &Report, group: &[&Measured]) {
 
 /// One line for each contestant, with everything about it.
 fn rows(text: &mut String, measured: &Measured) {
-    let _ = writeln!(text, "\n{}:\n", measured.workload.what());
-    let header =
-        ["", "CPU µs/request", "requests/s", "p50 µs", "p99 µs", "p99.9 µs", "peak MiB"].map(String::from);
+    let rate = measured.rate.map(|rate| format!(", {rate} requests/s")).unwrap_or_default();
+    let _ = writeln!(text, "\n{}{rate}:\n", measured.workload.what());
+    let mut header = vec!["", "CPU µs/request", "requests/s", "p50 µs", "p99 µs", "p99.9 µs"];
+    if measured.rate.is_some() {
+        header.extend(["added p50", "added p99"]);
+    }
+    header.push("peak MiB");
+    let header: Vec<String> = header.into_iter().map(String::from).collect();
     line(text, &header);
     line(text, &header.iter().enumerate().map(|(at, _)| rule(at)).collect::<Vec<_>>());
     for series in &measured.series {
-        line(
-            text,
-            &[
-                series.name.clone(),
-                figure(series.cpu_us(), 2),
-                figure(series.requests_per_second(), 0),
-                figure(series.latency(|load| load.p50), 0),
-                figure(series.latency(|load| load.p99), 0),
-                figure(series.latency(|load| load.p999), 0),
-                series.peak_memory.map_or_else(|| "–".into(), mebibytes),
-            ],
-        );
+        let mut cells = vec![
+            series.name.clone(),
+            figure(series.cpu_us(), 2),
+            figure(series.requests_per_second(), 0),
+            figure(series.latency(|load| load.p50), 0),
+            figure(series.latency(|load| load.p99), 0),
+            figure(series.latency(|load| load.p999), 0),
+        ];
+        if measured.rate.is_some() {
+            cells.push(figure(measured.added(series, |load| load.p50), 0));
+            cells.push(figure(measured.added(series, |load| load.p99), 0));
+        }
+        cells.push(series.peak_memory.map_or_else(|| "–".into(), mebibytes));
+        line(text, &cells);
     }
 }
 
@@ -98,8 +105,9 @@ fn targets(text: &mut String, report: &Report) {
     if verdicts.is_empty() {
         return;
     }
-    text.push_str("\nTargets, shares of CPU per request:\n\n");
-    let header = ["workload", "share of", "target", "seen", "", "others, when it was set"].map(String::from);
+    text.push_str("\nTargets, Tidegate's figure as a share of another's:\n\n");
+    let header =
+        ["workload", "figure", "share of", "target", "seen", "", "others, when it was set"].map(String::from);
     line(text, &header);
     line(text, &header.iter().enumerate().map(|(at, _)| rule(at)).collect::<Vec<_>>());
     for verdict in verdicts {
@@ -107,6 +115,7 @@ fn targets(text: &mut String, report: &Report) {
             text,
             &[
                 verdict.target.workload.name(),
+                verdict.what().into(),
                 verdict.share_of(),
                 format!("≤ {:.2}", verdict.target.most),
                 figure(verdict.seen, 3),
@@ -145,7 +154,7 @@ mod tests {
             "| workload | tidegate | nginx | tidegate / nginx |\n| --- | ---: | ---: | ---: |\n",
             "| GET, 100-byte answer | 18.00 | 24.00 | 0.750 |\n",
             "| the same: without script | 16.50 | 18.50 | – |\n",
-            "| small-get | nginx | ≤ 0.87 | 0.750 | met |",
+            "| small-get | CPU | nginx | ≤ 0.87 | 0.750 | met |",
         ] {
             assert!(text.contains(expected), "{expected}:\n{text}");
         }

@@ -114,8 +114,20 @@ impl Peer {
         }
     }
 
-    /// What it says its version is.
+    /// What it says its version is, and where Debian knows it that of what makes it this peer.
     pub(crate) fn version(self, program: &Path) -> Option<String> {
+        let own = self.own_version(program)?;
+        let part = match self {
+            Self::NginxNjs => debian_version("libnginx-mod-http-js").map(|version| format!(" njs {version}")),
+            Self::NginxLua => {
+                debian_version("libnginx-mod-http-lua").map(|version| format!(" lua {version}"))
+            }
+            _ => None,
+        };
+        Some(own + &part.unwrap_or_default())
+    }
+
+    fn own_version(self, program: &Path) -> Option<String> {
         let how = match self {
             Self::Nginx | Self::NginxNjs | Self::NginxLua | Self::Haproxy | Self::HaproxyLua => "-v",
             Self::Traefik | Self::Caddy => "version",
@@ -130,6 +142,15 @@ pub(crate) fn version_of(program: &Path, how: &str) -> Option<String> {
     let told = Command::new(program).arg(how).output().ok()?;
     let text = [told.stdout, told.stderr].concat();
     version_in(&String::from_utf8_lossy(&text))
+}
+
+/// The version of an installed Debian package.
+fn debian_version(package: &str) -> Option<String> {
+    let told = Command::new("dpkg-query").args(["-W", "-f", "${Version}", package]).output().ok()?;
+    let version = String::from_utf8(told.stdout).ok().filter(|_| told.status.success())?;
+    // Without the epoch and Debian's own count.
+    let version = version.split_once(':').map_or(version.as_str(), |(_, version)| version);
+    Some(version.split('-').next()?.to_owned())
 }
 
 /// The first word that looks like a version: digits, a dot, digits.

@@ -1,7 +1,8 @@
-//! The comparison as an SVG file: one panel per workload, one bar for each contestant's median CPU per request, a line
-//! from the least to the most, and a dashed line at the baseline. Every scale starts at zero; a bar that is too long for
-//! its panel is cut, visibly, and says its figure.
+//! The comparison as an SVG file: one panel per workload, one bar for each contestant's median CPU per request (at a
+//! fixed rate: its median latency, and paler its 99th percentile), a line from the least to the most, and a dashed line at
+//! the baseline. Every scale starts at zero; a bar that is too long for its panel is cut, visibly, and says its figure.
 
+use crate::load::Load;
 use crate::report::{Measured, Report, Series};
 use crate::statistics::Spread;
 use std::fmt::Write;
@@ -19,6 +20,7 @@ const HEADING: f64 = 46.0;
 /// Bars end at this many times the baseline's: one slow contestant must not flatten the others.
 const LONGEST: f64 = 2.6;
 
+const GROUND: &str = "#f6f8f9";
 const INK: &str = "#1c2b33";
 const FAINT: &str = "#5f717b";
 const OURS: &str = "#0a7f8c";
@@ -53,15 +55,50 @@ pub(crate) fn svg(report: &Report) -> String {
     )
 }
 
+/// What is drawn of a contestant.
+struct Bar<'a> {
+    name: &'a str,
+    figure: Spread,
+    /// A second figure, which is larger: drawn paler behind.
+    behind: Option<f64>,
+    /// A second figure, which is smaller: drawn as a white line within.
+    within: Option<f64>,
+    ratio: Option<Spread>,
+}
+
+fn bars(measured: &Measured) -> Vec<Bar<'_>> {
+    let paced = measured.workload.paced();
+    let bar = |series: &'_ Series| -> Option<Bar<'_>> {
+        let p50 = |load: &Load| load.p50;
+        let ratio = match paced {
+            true => measured.latency_ratio(&series.name, &measured.baseline, p50),
+            false => measured.ratio_of(&series.name, &measured.baseline),
+        };
+        let name = measured.series.iter().find(|it| it.name == series.name)?.name.as_str();
+        Some(Bar {
+            name,
+            figure: if paced { series.latency(p50)? } else { series.cpu_us()? },
+            behind: series.latency(|load| load.p99).filter(|_| paced).map(|spread| spread.median),
+            within: series.plain_us().map(|spread| spread.median),
+            ratio: ratio.filter(|_| series.name != measured.baseline),
+        })
+    };
+    measured.series.iter().filter_map(bar).collect()
+}
+
 /// Draws a workload and gives the height it took.
 fn panel(body: &mut String, measured: &Measured, left: f64, top: f64) -> f64 {
-    let bars: Vec<(&Series, Spread)> =
-        measured.series.iter().filter_map(|series| Some((series, series.cpu_us()?))).collect();
-    let height = HEADING + bars.len() as f64 * ROW + 8.0;
+    let bars = bars(measured);
+    let ours = measured.left_out.iter().find(|left_out| left_out.name == "tidegate");
+    let rows = bars.len() + usize::from(ours.is_some());
+    let height = HEADING + rows as f64 * ROW + 8.0;
+    let rate =
+        measured.rate.map(|rate| format!("   {rate} requests/s: latency p50 / p99, µs")).unwrap_or_default();
     let _ = writeln!(
         body,
-        "<rect x=\"{left}\" y=\"{top:.1}\" width=\"{PANEL}\" height=\"{height:.1}\" rx=\"6\" fill=\"#f6f8f9\"/>\n\
-         <text x=\"{:.1}\" y=\"{:.1}\" font-weight=\"bold\" font-size=\"13\">{}</text>\n\
+        "<rect x=\"{left}\" y=\"{top:.1}\" width=\"{PANEL}\" height=\"{height:.1}\" rx=\"6\" fill=\"{GROUND}\"/>\n\
+         <text x=\"{:.1}\" y=\"{:.1}\" font-weight=\"bold\" font-size=\"13\" xml:space=\"preserve\">{}<tspan \
+         font-size=\"10.5\" font-weight=\"normal\" fill=\"{FAINT}\">{rate}</tspan></text>\n\
          <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"10.5\" fill=\"{FAINT}\">{}</text>",
         left + 12.0,
         top + 19.0,
@@ -70,65 +107,84 @@ fn panel(body: &mut String, measured: &Measured, left: f64, top: f64) -> f64 {
         top + 34.0,
         escaped(measured.workload.what()),
     );
-    let baseline = measured.find(&measured.baseline).and_then(Series::cpu_us).map(|spread| spread.median);
-    let longest = bars.iter().map(|(_, spread)| spread.max).fold(f64::MIN_POSITIVE, f64::max);
-    let most = baseline.map_or(longest, |baseline| longest.min(baseline * LONGEST));
+    let baseline = bars.iter().find(|bar| bar.name == measured.baseline);
+    let ends = |bar: &Bar| bar.behind.unwrap_or(bar.figure.max);
+    let longest = bars.iter().map(ends).fold(f64::MIN_POSITIVE, f64::max);
+    let most = baseline
+        .map_or(longest, |baseline| longest.min(baseline.behind.unwrap_or(baseline.figure.median) * LONGEST));
     let x = |value: f64| left + LEFT + value.min(most) / most * (PANEL - LEFT - RIGHT);
-    for (at, (series, spread)) in bars.iter().enumerate() {
-        let y = top + HEADING + at as f64 * ROW;
-        let ratio = measured.ratio_of(&series.name, &measured.baseline);
-        bar(body, series, *spread, ratio, &measured.baseline, (y, left + LEFT, &x, most));
-    }
     if let Some(baseline) = baseline {
-        let bottom = top + height - 8.0;
         let _ = writeln!(
             body,
-            "<path d=\"M{:.1} {:.1}V{bottom:.1}\" stroke=\"{INK}\" stroke-dasharray=\"3 3\" stroke-opacity=\"0.55\"/>",
-            x(baseline),
-            top + HEADING - 4.0
+            "<path d=\"M{:.1} {:.1}V{:.1}\" stroke=\"{INK}\" stroke-dasharray=\"3 3\" stroke-opacity=\"0.55\"/>",
+            x(baseline.figure.median),
+            top + HEADING - 4.0,
+            top + HEADING + bars.len() as f64 * ROW
+        );
+    }
+    let mut y = top + HEADING;
+    for bar in &bars {
+        draw(body, bar, &measured.baseline, (y, left + LEFT, &x, most));
+        y += ROW;
+    }
+    if let Some(ours) = ours {
+        let _ = writeln!(
+            body,
+            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" font-weight=\"bold\">{}</text>\n\
+             <text x=\"{:.1}\" y=\"{:.1}\" fill=\"{FAINT}\" font-style=\"italic\">{}</text>",
+            left + LEFT - 8.0,
+            y + 12.5,
+            ours.name,
+            left + LEFT,
+            y + 12.5,
+            escaped(ours.why.lines().next().unwrap_or_default()),
         );
     }
     height
 }
 
 /// One bar with its name and figures.
-fn bar(
+fn draw(
     body: &mut String,
-    series: &Series,
-    spread: Spread,
-    ratio: Option<Spread>,
+    bar: &Bar,
     baseline: &str,
     (y, start, x, most): (f64, f64, &dyn Fn(f64) -> f64, f64),
 ) {
-    let (colour, weight) = match series.name.as_str() {
+    let Bar { name, figure, behind, within, ratio } = bar;
+    let (colour, weight) = match *name {
         "tidegate" => (OURS, "bold"),
         name if name == baseline => (BASE, "normal"),
         _ => (OTHERS, "normal"),
     };
     let middle = y + BAR / 2.0;
-    let (end, min, max) = (x(spread.median), x(spread.min), x(spread.max));
-    let _ = writeln!(
-        body,
-        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" font-weight=\"{weight}\">{}</text>\n\
-         <rect x=\"{start:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{BAR}\" rx=\"2\" fill=\"{colour}\"/>",
-        start - 8.0,
-        middle + 4.0,
-        escaped(&series.name),
-        end - start,
-    );
-    if spread.median > most {
-        // Two strokes through the bar: it goes on.
+    let (end, min, max) = (x(figure.median), x(figure.min), x(figure.max));
+    let rect = |body: &mut String, end: f64, opacity: f64| {
         let _ = writeln!(
             body,
-            "<path d=\"M{:.1} {:.1}l6 -{}M{:.1} {:.1}l6 -{}\" stroke=\"#fff\" stroke-width=\"2.5\"/>",
-            end - 22.0,
-            y + BAR,
-            BAR,
-            end - 16.0,
-            y + BAR,
-            BAR
+            "<rect x=\"{start:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{BAR}\" rx=\"2\" fill=\"{colour}\" \
+             fill-opacity=\"{opacity}\"/>",
+            end - start
         );
-    } else {
+    };
+    let _ = writeln!(
+        body,
+        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" font-weight=\"{weight}\">{}</text>",
+        start - 8.0,
+        middle + 4.0,
+        escaped(name),
+    );
+    let far = behind.map_or(end, x);
+    behind.iter().for_each(|_| rect(body, far, 0.35));
+    rect(body, end, 1.0);
+    if behind.unwrap_or(figure.median) > most {
+        // Two strokes through the bar: it goes on.
+        let (first, second, bottom) = (far - 22.0, far - 16.0, y + BAR);
+        let _ = writeln!(
+            body,
+            "<path d=\"M{first:.1} {bottom:.1}l6 -{BAR}M{second:.1} {bottom:.1}l6 -{BAR}\" stroke=\"#fff\" \
+             stroke-width=\"2.5\"/>"
+        );
+    } else if max - min > 0.5 {
         let _ = writeln!(
             body,
             "<path d=\"M{min:.1} {middle:.1}H{max:.1}M{min:.1} {:.1}v6M{max:.1} {:.1}v6\" stroke=\"{INK}\" \
@@ -137,21 +193,26 @@ fn bar(
             middle - 3.0
         );
     }
-    if let Some(plain) = series.plain_us().filter(|plain| plain.median < most) {
-        let at = x(plain.median);
+    if let Some(within) = within.filter(|within| *within < most) {
+        let at = x(within);
         let _ = writeln!(body, "<path d=\"M{at:.1} {y:.1}v{BAR}\" stroke=\"#fff\" stroke-width=\"2\"/>");
     }
-    let ratio = ratio.filter(|_| series.name != baseline);
     let ratio = ratio.map(|ratio| format!("  <tspan fill=\"{FAINT}\">{:.2}×</tspan>", ratio.median));
-    let digits = if spread.median < 100.0 { 2 } else { 0 };
+    let behind = behind.map(|behind| format!(" / {}", rounded(behind))).unwrap_or_default();
     let _ = writeln!(
         body,
-        "<text x=\"{:.1}\" y=\"{:.1}\" font-weight=\"{weight}\" xml:space=\"preserve\">{:.digits$}{}</text>",
-        max.max(end) + 8.0,
+        "<text x=\"{:.1}\" y=\"{:.1}\" font-weight=\"{weight}\" xml:space=\"preserve\" paint-order=\"stroke\" \
+         stroke=\"{GROUND}\" stroke-width=\"3\">{}{behind}{}</text>",
+        max.max(end).max(far) + 8.0,
         middle + 4.0,
-        spread.median,
+        rounded(figure.median),
         ratio.unwrap_or_default(),
     );
+}
+
+/// As many digits as mean something.
+fn rounded(value: f64) -> String {
+    if value < 100.0 { format!("{value:.2}") } else { format!("{value:.0}") }
 }
 
 fn escaped(text: &str) -> String {

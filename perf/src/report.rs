@@ -48,7 +48,7 @@ impl Sample {
     fn json(&self) -> Value {
         json!({"requests": self.load.requests, "seconds": self.load.seconds, "cpu_ns": self.cpu_ns,
             "shard_cpu_ns": self.shard_ns, "p50_us": self.load.p50, "p99_us": self.load.p99,
-            "p999_us": self.load.p999, "errors": self.load.errors, "load_cpu_busy": self.load_busy,
+            "p999_us": self.load.p999, "load_late": self.load.late, "errors": self.load.errors, "load_cpu_busy": self.load_busy,
             "other_work_on_cpu": self.others()})
     }
 }
@@ -136,6 +136,8 @@ impl Series {
 pub(crate) struct Measured {
     pub(crate) workload: Workload,
     pub(crate) connections: u32,
+    /// Requests a second, where they were due at a fixed rate.
+    pub(crate) rate: Option<f64>,
     /// Whom the others are divided by here.
     pub(crate) baseline: String,
     pub(crate) series: Vec<Series>,
@@ -151,6 +153,19 @@ impl Measured {
     /// CPU per request of one as a share of another's, round by round.
     pub(crate) fn ratio_of(&self, name: &str, other: &str) -> Option<Spread> {
         self.find(name)?.ratio_to(self.find(other)?)
+    }
+
+    /// A latency of one as a share of another's, round by round.
+    pub(crate) fn latency_ratio(&self, name: &str, other: &str, of: impl Fn(&Load) -> f64) -> Option<Spread> {
+        let figures = |series: &Series| series.samples.iter().map(|it| of(&it.load)).collect::<Vec<_>>();
+        paired(&figures(self.find(name)?), &figures(self.find(other)?))
+    }
+
+    /// What a gateway adds to a latency of the service itself, round by round, in microseconds.
+    pub(crate) fn added(&self, series: &Series, of: impl Fn(&Load) -> f64) -> Option<Spread> {
+        let figures = |series: &Series| series.samples.iter().map(|it| of(&it.load)).collect::<Vec<_>>();
+        let direct = self.find("direct").filter(|_| self.workload.paced() && series.name != "direct")?;
+        differences(&figures(series), &figures(direct))
     }
 
     /// How much more the plain run is spared than the baseline's, in microseconds per request.
@@ -191,6 +206,12 @@ impl Measured {
                 UNSTEADY * 100.0
             ));
         }
+        if let Some(names) = names(&|series| series.samples.iter().any(|sample| sample.load.late)) {
+            warnings.push(format!(
+                "the load was late itself with {names}, which is in the latencies: the machine was busy, or the rate is \
+                 too high for CPU {load_cpu}"
+            ));
+        }
         for series in self.series.iter().filter(|series| series.errors() > 0) {
             warnings.push(format!("{}: {} errors", series.name, series.errors()));
         }
@@ -209,6 +230,8 @@ impl Measured {
                 "p50_us": spread_json(series.latency(|load| load.p50)),
                 "p99_us": spread_json(series.latency(|load| load.p99)),
                 "p999_us": spread_json(series.latency(|load| load.p999)),
+                "added_p50_us": spread_json(self.added(series, |load| load.p50)),
+                "added_p99_us": spread_json(self.added(series, |load| load.p99)),
                 "errors": series.errors(),
                 "peak_rss_bytes": series.peak_memory,
                 "plain_cpu_us_per_request": spread_json(series.plain_us()),
@@ -222,7 +245,7 @@ impl Measured {
         let left_out = |left: &LeftOut| json!({"name": left.name, "why": left.why, "failed": left.failed});
         json!({"name": self.workload.name(), "what": self.workload.what(), "remark": self.workload.remark(),
             "plain": self.workload.beside().map(|(plain, _)| plain), "connections": self.connections,
-            "baseline": self.baseline, "contestants": self.series.iter().map(contestant).collect::<Vec<_>>(),
+            "rate": self.rate, "baseline": self.baseline, "contestants": self.series.iter().map(contestant).collect::<Vec<_>>(),
             "not_measured": self.left_out.iter().map(left_out).collect::<Vec<_>>(),
             "warnings": self.warnings(cpu, load_cpu)})
     }
@@ -285,7 +308,7 @@ impl Report {
 }
 
 fn verdict_json(verdict: &Verdict) -> Value {
-    json!({"workload": verdict.target.workload.name(), "share_of": verdict.share_of(),
+    json!({"workload": verdict.target.workload.name(), "figure": verdict.what(), "share_of": verdict.share_of(),
         "at_most": verdict.target.most, "seen": spread_json(verdict.seen), "met": verdict.met()})
 }
 
@@ -301,7 +324,15 @@ pub(crate) mod tests {
     /// A report of two contestants in two rounds.
     pub(crate) fn sample_report() -> Report {
         let sample = |cpu_us: u64, load_busy| Sample {
-            load: Load { requests: 1_000, seconds: 1.0, p50: 50.0, p99: 99.0, p999: 120.0, errors: 0 },
+            load: Load {
+                requests: 1_000,
+                seconds: 1.0,
+                p50: 50.0,
+                p99: 99.0,
+                p999: 120.0,
+                errors: 0,
+                late: false,
+            },
             cpu_ns: Some(cpu_us * 1_000_000),
             shard_ns: None,
             wall_seconds: 1.0,
@@ -326,6 +357,7 @@ pub(crate) mod tests {
             workloads: vec![Measured {
                 workload: Workload::SmallGet,
                 connections: 64,
+                rate: None,
                 baseline: "nginx".into(),
                 series: vec![series("tidegate", 12, 24, 0.5), series("nginx", 16, 32, 1.0)],
                 left_out: Vec::new(),
@@ -362,6 +394,20 @@ pub(crate) mod tests {
         let json = scripted_report().json();
         assert_eq!(json["workloads"][0]["contestants"][0]["extra_cpu_us"]["median"], 1.5);
         assert_eq!(json["workloads"][0]["contestants"][1]["extra_cpu_us_over_baseline"]["median"], 0.0);
+    }
+
+    #[test]
+    fn what_a_gateway_adds_is_told_at_a_fixed_rate_only() {
+        let mut report = sample_report();
+        let measured = &mut report.workloads[0];
+        measured.series[1].name = "direct".into();
+        measured.series[1].samples.iter_mut().for_each(|sample| sample.load.p50 = 20.0);
+        let added = |measured: &Measured| measured.added(&measured.series[0], |load| load.p50);
+        assert_eq!(added(measured), None);
+        measured.workload = Workload::FixedRate;
+        assert_eq!(added(measured).map(|spread| spread.median), Some(30.0));
+        let ratio = measured.latency_ratio("tidegate", "direct", |load| load.p50);
+        assert_eq!(ratio.map(|spread| spread.median), Some(2.5));
     }
 
     #[test]

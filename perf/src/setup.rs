@@ -31,7 +31,7 @@ impl Task {
 
     /// Whether the token of `session` is verified.
     pub(crate) fn session(self) -> bool {
-        self.workload == Workload::Jwt
+        self.workload.session()
     }
 
     pub(crate) fn transport(self) -> Transport {
@@ -55,9 +55,9 @@ pub(crate) struct Certificate {
 }
 
 impl Certificate {
-    /// Makes one for `host`, as files in `dir`.
+    /// Makes one for `host` and the address that everybody listens on, as files in `dir`.
     pub(crate) fn make(host: &str, dir: &Path) -> Result<Self, Failure> {
-        let made = rcgen::generate_simple_self_signed([host.to_owned()])
+        let made = rcgen::generate_simple_self_signed([host.to_owned(), "127.0.0.1".to_owned()])
             .map_err(|why| format!("no certificate: {why}"))?;
         let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
         let write = |name: &str, text: &str| {

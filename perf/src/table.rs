@@ -1,5 +1,6 @@
 //! A comparison as text for people: a table for each workload, what to know about it, and the targets.
 
+use crate::load::Load;
 use crate::report::{LeftOut, Measured, Report, Series};
 use crate::statistics::Spread;
 use crate::targets::{Verdict, verdicts};
@@ -35,16 +36,15 @@ pub(crate) fn text(report: &Report) -> String {
     }
     let verdicts = verdicts(report);
     if !verdicts.is_empty() {
-        text.push_str("\ntargets: Tidegate's CPU per request as a share\n");
+        text.push_str("\ntargets: Tidegate's figure as a share of another's\n");
         let row = |verdict: &Verdict| {
-            let share = format!("of {}", verdict.share_of());
+            let share = format!("{} of {}", verdict.what(), verdict.share_of());
             let most = format!("≤ {:.2}", verdict.target.most);
             let name = verdict.target.workload.name();
             vec![name, share, most, shown(verdict.seen, 3), verdict.word().into()]
         };
         let header = ["", "", "target", "seen", ""].map(String::from).to_vec();
         align(&mut text, &[header].into_iter().chain(verdicts.iter().map(row)).collect::<Vec<_>>());
-        text.push_str("  latency at a fixed rate: `tidegate-perf pace` and `gap`\n");
     }
     text
 }
@@ -52,7 +52,8 @@ pub(crate) fn text(report: &Report) -> String {
 fn one(text: &mut String, report: &Report, measured: &Measured) {
     let (name, what) = (measured.workload.name(), measured.workload.what());
     let (connections, rounds, seconds) = (measured.connections, report.rounds, report.seconds);
-    let _ = writeln!(text, "{name}: {what}; {connections} connections, {rounds} rounds of {seconds} s");
+    let rate = measured.rate.map(|rate| format!("{rate} requests/s, ")).unwrap_or_default();
+    let _ = writeln!(text, "{name}: {what}; {rate}{connections} connections, {rounds} rounds of {seconds} s");
     if let Some(remark) = measured.workload.remark() {
         let _ = writeln!(text, "  {remark}");
     }
@@ -99,6 +100,13 @@ fn columns(measured: &Measured) -> Vec<Column<'_>> {
     columns.push(("p50 µs".into(), Box::new(|series| shown(series.latency(|load| load.p50), 0))));
     columns.push(("p99 µs".into(), Box::new(|series| shown(series.latency(|load| load.p99), 0))));
     columns.push(("p99.9 µs".into(), Box::new(|series| shown(series.latency(|load| load.p999), 0))));
+    if measured.rate.is_some() {
+        let added = |of: fn(&Load) -> f64| -> Box<dyn Fn(&Series) -> String> {
+            Box::new(move |series| shown(measured.added(series, of), 0))
+        };
+        columns.push(("added p50".into(), added(|load| load.p50)));
+        columns.push(("added p99".into(), added(|load| load.p99)));
+    }
     columns.push(("errors".into(), Box::new(|series| series.errors().to_string())));
     columns.push((
         "peak MiB".into(),

@@ -1,5 +1,5 @@
-//! What Tidegate is to reach in each workload, as data, and whether it did. A target is a bound on a paired median of CPU
-//! per request; it is missed by a thousandth as by a half.
+//! What Tidegate is to reach in each workload, as data, and whether it did. A target is a bound on a paired median, of
+//! CPU per request or of a latency at a fixed rate; it is missed by a thousandth as by a half.
 
 use crate::report::{Measured, Report};
 use crate::statistics::Spread;
@@ -10,6 +10,10 @@ use crate::workload::Workload;
 pub(crate) enum Figure {
     /// Tidegate's CPU per request as a share of this peer's, round by round.
     Against(&'static str),
+    /// The median of its latencies as a share of this peer's.
+    Median(&'static str),
+    /// Their 99th percentile.
+    Percentile99(&'static str),
     /// Tidegate's CPU per request as a share of its own without what the workload is about.
     Itself,
 }
@@ -31,7 +35,7 @@ const fn target(workload: Workload, figure: Figure, most: f64, others: &'static 
 const NGINX: Figure = Figure::Against("nginx");
 const NJS: Figure = Figure::Against("nginx-njs");
 
-/// Every target. Latency at a fixed rate is not among them: `pace` and `gap` measure it.
+/// Every target.
 pub(crate) const TARGETS: &[Target] = &[
     target(Workload::SmallGet, NGINX, 0.87, "monolake 0.95, bare monoio proxy 0.80, raw bytes 0.74"),
     target(Workload::Body64k, NGINX, 1.0, "nginx 1.0"),
@@ -45,6 +49,8 @@ pub(crate) const TARGETS: &[Target] = &[
     target(Workload::Routes10k, NGINX, 0.75, "HAProxy 0.88"),
     target(Workload::Routes10k, Figure::Itself, 1.03, ""),
     target(Workload::DirectResponse, NGINX, 0.95, "nginx 1.0"),
+    target(Workload::FixedRate, Figure::Median("nginx"), 1.0, "nginx 1.0"),
+    target(Workload::FixedRate, Figure::Percentile99("nginx"), 1.0, "nginx 1.0"),
     target(Workload::ScriptHeader, NJS, 0.80, "nginx Lua 0.90, HAProxy Lua 1.2"),
     target(
         Workload::ScriptBoth,
@@ -76,10 +82,19 @@ impl Verdict {
         }
     }
 
-    /// What is divided by what.
+    /// What is divided.
+    pub(crate) fn what(&self) -> &'static str {
+        match self.target.figure {
+            Figure::Against(_) | Figure::Itself => "CPU",
+            Figure::Median(_) => "p50",
+            Figure::Percentile99(_) => "p99",
+        }
+    }
+
+    /// What it is divided by.
     pub(crate) fn share_of(&self) -> String {
         match self.target.figure {
-            Figure::Against(peer) => peer.into(),
+            Figure::Against(peer) | Figure::Median(peer) | Figure::Percentile99(peer) => peer.into(),
             Figure::Itself => "itself".into(),
         }
     }
@@ -97,6 +112,8 @@ pub(crate) fn verdicts(report: &Report) -> Vec<Verdict> {
 fn seen(measured: &Measured, figure: Figure) -> Option<Spread> {
     match figure {
         Figure::Against(peer) => measured.ratio_of("tidegate", peer),
+        Figure::Median(peer) => measured.latency_ratio("tidegate", peer, |load| load.p50),
+        Figure::Percentile99(peer) => measured.latency_ratio("tidegate", peer, |load| load.p99),
         Figure::Itself => measured.find("tidegate")?.times_plain(),
     }
 }

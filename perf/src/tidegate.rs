@@ -143,7 +143,7 @@ fn module(task: Task) -> Option<String> {
     }
     match (task.script(), task.workload) {
         (Some(script), _) => Some(script.tidegate().into()),
-        (None, Workload::Jwt) => Some(session::TIDEGATE.into()),
+        (None, workload) if workload.session() => Some(session::TIDEGATE.into()),
         (None, Workload::Modifier) => Some(MODULE.into()),
         (None, _) => None,
     }

@@ -36,6 +36,10 @@ pub(crate) enum Workload {
     DirectResponse,
     /// A JWT in a cookie is verified, its subject told to the service that the path chooses
     Jwt,
+    /// The small GET at a fixed rate (open loop): what a gateway adds to the latency of the service itself
+    FixedRate,
+    /// The `jwt` workload at a fixed rate
+    JwtFixedRate,
     /// The small GET; Tidegate runs a TypeScript module that sets a header, its peers nothing
     Modifier,
     /// The small GET, every product without a script
@@ -54,8 +58,10 @@ pub(crate) enum Workload {
     ScriptDocument,
 }
 
+const FROM_DUE: &str = "latencies are from when a request was due, whatever kept it waiting (open loop)";
+
 /// What is measured when nothing is asked for.
-pub(crate) const DEFAULT: [Workload; 14] = [
+pub(crate) const DEFAULT: [Workload; 16] = [
     Workload::SmallGet,
     Workload::Body64k,
     Workload::Post16k,
@@ -66,6 +72,8 @@ pub(crate) const DEFAULT: [Workload; 14] = [
     Workload::ScriptHeader,
     Workload::ScriptBoth,
     Workload::Jwt,
+    Workload::FixedRate,
+    Workload::JwtFixedRate,
     Workload::HttpsGet,
     Workload::HttpsNew,
     Workload::Http2,
@@ -199,6 +207,10 @@ impl Workload {
             Self::Jwt => {
                 "GET, JWT in a cookie verified, then proxied by path; direct: the service without a gateway"
             }
+            Self::FixedRate => "GET, 100-byte answer, at a fixed rate; direct: the service without a gateway",
+            Self::JwtFixedRate => {
+                "GET, JWT in a cookie verified, at a fixed rate; direct: the service without a gateway"
+            }
             Self::Modifier => {
                 "GET, 100-byte answer; Tidegate with a one-header TypeScript module, peers without"
             }
@@ -216,6 +228,8 @@ impl Workload {
     pub(crate) fn remark(self) -> Option<&'static str> {
         match self {
             Self::DirectResponse => Some("Tidegate answers from a module's requestHandler, DGate too"),
+            Self::FixedRate => Some(FROM_DUE),
+            Self::JwtFixedRate => Some(FROM_DUE),
             Self::Jwt => Some(
                 "HS256. Tidegate: a TypeScript module with verifyJwt; nginx: njs; HAProxy: jwt_verify; Envoy: jwt_authn",
             ),
@@ -248,7 +262,7 @@ impl Workload {
     /// Who is measured beside Tidegate if nobody is named.
     pub(crate) fn peers(self) -> &'static [Peer] {
         match self {
-            Self::Jwt => &[
+            Self::Jwt | Self::JwtFixedRate => &[
                 Peer::NginxNjs,
                 Peer::Haproxy,
                 Peer::Envoy,
@@ -282,6 +296,16 @@ impl Workload {
             Self::ScriptDocument => Some(Script::Document),
             _ => None,
         }
+    }
+
+    /// Whether requests are due at a fixed rate, which no answer changes.
+    pub(crate) fn paced(self) -> bool {
+        matches!(self, Self::FixedRate | Self::JwtFixedRate)
+    }
+
+    /// Whether the token of `session` is verified.
+    pub(crate) fn session(self) -> bool {
+        matches!(self, Self::Jwt | Self::JwtFixedRate)
     }
 
     /// What the same product is also measured without, next to it in every round: what the plain run is called, and
@@ -321,7 +345,7 @@ impl Workload {
             Self::HttpsNew | Self::NewConnections => {
                 Exchange { close: true, ..get("/small", SMALL_BODY.into()) }
             }
-            Self::Jwt => Exchange {
+            Self::Jwt | Self::JwtFixedRate => Exchange {
                 fields: vec![session::cookie(session::TOKEN)],
                 ..get(session::PATH, SMALL_BODY.into())
             },
@@ -350,14 +374,16 @@ impl Workload {
     /// What the service itself is asked, in workloads that are compared with calling it without a gateway: the same,
     /// with what the gateway would have told it.
     pub(crate) fn without_gateway(self) -> Option<Exchange> {
-        let mut exchange = (self == Self::Jwt).then(|| self.exchange())?;
-        exchange.fields.push((session::USER_FIELD, session::USER.into()));
+        let mut exchange = (self.session() || self.paced()).then(|| self.exchange())?;
+        if self.session() {
+            exchange.fields.push((session::USER_FIELD, session::USER.into()));
+        }
         Some(exchange)
     }
 
     /// A request that has to be refused with 401, in workloads that let through only some.
     pub(crate) fn refused(self) -> Option<Exchange> {
-        let mut exchange = (self == Self::Jwt).then(|| self.exchange())?;
+        let mut exchange = self.session().then(|| self.exchange())?;
         exchange.fields =
             vec![session::cookie(&session::forged()), (session::USER_FIELD, session::USER.into())];
         Some(exchange)
@@ -384,7 +410,7 @@ mod tests {
         assert_eq!(
             names.join(" "),
             "small-get body-64k post-16k connections-2000 https-get https-new new-connections http2 http2-cleartext \
-             routes-10k direct-response jwt modifier script-baseline script-empty script-header script-both \
+             routes-10k direct-response jwt fixed-rate jwt-fixed-rate modifier script-baseline script-empty script-header script-both \
              script-json script-cache script-document"
         );
         assert_eq!(Workload::Routes10k.exchange().host, "shop-050.example");

@@ -110,6 +110,7 @@ fn parse(said: &str) -> Option<Load> {
         p99: number("p99")? as f64,
         p999: number("p999")? as f64,
         errors,
+        late: false,
     })
 }
 
@@ -122,7 +123,8 @@ mod tests {
     fn results_are_found_among_what_wrk_says() {
         let said = "Running 3s test\n  50%    1.00ms\nRESULT {\"requests\":9,\"microseconds\":1500000,\"p50\":7,\
                     \"p99\":8,\"p999\":9,\"connect\":1,\"read\":2,\"write\":0,\"status\":0,\"timeout\":3}\n";
-        let expected = Load { requests: 9, seconds: 1.5, p50: 7.0, p99: 8.0, p999: 9.0, errors: 6 };
+        let expected =
+            Load { requests: 9, seconds: 1.5, p50: 7.0, p99: 8.0, p999: 9.0, errors: 6, late: false };
         assert_eq!(parse(said), Some(expected));
         for broken in ["", "RESULT {}", "RESULT nonsense", "Requests/sec: 12"] {
             assert_eq!(parse(broken), None, "{broken}");

@@ -94,11 +94,17 @@ impl Outcome {
         self.corrected.saturating_record(since_due);
     }
 
+    /// Whether the load itself was late by so much that it shows in the latencies.
+    pub(crate) fn late(&self) -> bool {
+        let (lag, p99) = (self.lag.value_at_quantile(0.99), self.corrected.value_at_quantile(0.99));
+        lag > SMALL_LAG_NS.max(p99 / 10)
+    }
+
     /// What a reader must know before believing the figures.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        let (lag, p99) = (self.lag.value_at_quantile(0.99), self.corrected.value_at_quantile(0.99));
-        if lag > SMALL_LAG_NS.max(p99 / 10) {
+        let lag = self.lag.value_at_quantile(0.99);
+        if self.late() {
             warnings.push(format!(
                 "the load could not keep the rate: its requests left up to {:.0} µs late (p99), which is in the latencies; \
                  give it a CPU of its own (--cpu, --spin) or a lower --rate",

@@ -40,7 +40,7 @@ pub(crate) struct Request {
 impl Request {
     /// An exchange's request; with `marked` its number stands in the query.
     pub(crate) fn new(exchange: &Exchange, marked: bool) -> Self {
-        let Exchange { method, path, host, body, .. } = exchange;
+        let Exchange { method, path, body, .. } = exchange;
         let query = if path.contains('?') { '&' } else { '?' };
         let target = match marked {
             true => format!("{path}{query}{MARK}{:0MARK_DIGITS$}", 0),
@@ -50,7 +50,9 @@ impl Request {
         let mark = marked.then(|| end - MARK_DIGITS..end);
         let length =
             if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
-        let mut bytes = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n{length}\r\n").into_bytes();
+        let fields: String =
+            exchange.header().into_iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let mut bytes = format!("{method} {target} HTTP/1.1\r\n{fields}{length}\r\n").into_bytes();
         bytes.extend_from_slice(body);
         Self { bytes, mark }
     }

@@ -6,7 +6,9 @@ use clap::Parser;
 use std::path::PathBuf;
 use std::time::Duration;
 use tidegate_admin::resource::{check_node_tag, parse_size};
-use tidegate_shards::{HeadLimits, Limits, Rate, RecordFormat, RecordRules, Redaction, Sampling};
+use tidegate_shards::{
+    HeadLimits, Limits, Rate, RecordFormat, RecordRules, Redaction, Sampling, ServerTiming,
+};
 use tidegate_snapshot::Scopes;
 
 /// Which driver the shards use.
@@ -18,6 +20,17 @@ pub enum Runtime {
     IoUring,
     /// epoll.
     Epoll,
+}
+
+/// Who is told where the time went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Telling {
+    /// Nobody.
+    Never,
+    /// Who asks.
+    Asked,
+    /// Everybody.
+    Always,
 }
 
 /// What interval logs tell apart.
@@ -150,6 +163,9 @@ pub struct Serve {
     /// Rows of the latency profile that are always kept besides the shards' own
     #[arg(long, value_name = "KIND,…", value_enum, value_delimiter = ',')]
     pub profile: Vec<HdrRows>,
+    /// Tell clients in a Server-Timing field where the time went; asked: those that send `X-Server-Timing: 1`
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Telling::Never)]
+    pub server_timing: Telling,
     /// Rows of the latency profile on each shard in one interval, up to 100 KB each; what finds no room is counted
     #[arg(long, value_name = "N", default_value_t = 256)]
     pub profile_rows: usize,
@@ -303,6 +319,15 @@ impl Serve {
         });
         let all = std::iter::once("serve".to_string()).chain(file).chain(words.iter().cloned());
         Self::try_parse_from(all)
+    }
+
+    /// Who is told where the time went.
+    pub fn server_timing(&self) -> ServerTiming {
+        match self.server_timing {
+            Telling::Never => ServerTiming::Never,
+            Telling::Asked => ServerTiming::Asked,
+            Telling::Always => ServerTiming::Always,
+        }
     }
 
     /// The profile's rows that are always kept.

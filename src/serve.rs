@@ -337,6 +337,7 @@ fn start_shards(
             records: feeds.next().map(|feed| Box::new(feed) as Box<dyn RecordSink>),
             profile: Profiling {
                 scopes: plan.args.scopes(),
+                server_timing: plan.args.server_timing(),
                 sink: profiles.next().map(|feed| Box::new(feed) as Box<dyn ProfileSink>),
             },
             record_rules: record_rules.clone(),

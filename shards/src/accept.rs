@@ -66,7 +66,7 @@ fn admit(local: &Rc<Local>, socket: Socket, address: SocketAddr) {
 async fn turn_away(local: Rc<Local>, socket: Socket, address: SocketAddr) {
     let (lender, tables) = (&local.lender, local.current.pin());
     lender.outbox.fault(&lender.counters, Fault::TooManyConnections, None, address.ip(), Detail::default());
-    let rules = Rules { settings: tables.settings(), is_hidden: false, is_ours: true };
+    let rules = Rules { settings: tables.settings(), is_hidden: false, is_ours: true, timing: None };
     let own = respond::answer(Fault::TooManyConnections, None);
     let (_input, mut output) = wire::open(socket);
     respond::send_own(&own, &Ask::unreadable(), &rules, &mut output, &local.limits).await;

@@ -112,7 +112,7 @@ async fn next_head(local: &Local, session: &mut Session, is_first: bool) -> Resu
 /// Answers what is no request.
 async fn refuse(local: &Local, session: &mut Session, fault: Fault) {
     let (lender, tables) = (&local.lender, local.current.pin());
-    let rules = Rules { settings: tables.settings(), is_hidden: false, is_ours: true };
+    let rules = Rules { settings: tables.settings(), is_hidden: false, is_ours: true, timing: None };
     let own = respond::answer(fault, None);
     let started = clock::precise_ns();
     lender.outbox.fault(&lender.counters, fault, None, session.peer.address.ip(), Detail::default());

@@ -3,6 +3,7 @@
 
 mod pieces;
 mod tell;
+mod timing;
 
 use crate::body::Body;
 use crate::fault::Fault;
@@ -91,6 +92,8 @@ struct Exchange<'t, 'c> {
     spans: Spans,
     /// When the rest of the upstream's body was first waited for.
     awaited_ns: Option<u64>,
+    /// When it began, where its client is told where the time went.
+    told_from: Option<u64>,
     /// What the access record shows of the response.
     said: Option<Said>,
     /// What went wrong first.
@@ -121,6 +124,7 @@ pub async fn run(local: &Local, session: &mut Session) -> bool {
     let tables = local.current.pin();
     let Session { head, input, output, peer, memo } = session;
     let is_bodiless = matches!(head.body(), BodyFraming::None | BodyFraming::Length(0));
+    let told_from = timing::is_told(local.lender.profile.server_timing, head).then_some(started);
     let mut x = Exchange {
         local,
         tables: &tables,
@@ -136,6 +140,7 @@ pub async fn run(local: &Local, session: &mut Session) -> bool {
         id: None,
         spans: Spans::default(),
         awaited_ns: None,
+        told_from,
         said: None,
         fault: Cell::new(None),
     };
@@ -393,11 +398,9 @@ impl<'t> Exchange<'t, '_> {
 
     fn rules(&self, is_ours: bool) -> Rules<'t> {
         let service = self.route.and_then(|route| route.service.as_ref());
-        Rules {
-            settings: self.tables.settings(),
-            is_hidden: service.is_some_and(|service| service.hide_gateway_headers),
-            is_ours,
-        }
+        let is_hidden = service.is_some_and(|service| service.hide_gateway_headers);
+        let timing = if is_hidden { None } else { self.timing() };
+        Rules { settings: self.tables.settings(), is_hidden, is_ours, timing }
     }
 
     /// Whether the request's body is out of the way, so that the connection can carry another request. Only what has

@@ -36,7 +36,7 @@ mod wire;
 
 pub use cache::{CachePeers, cache_mesh};
 pub use limits::Limits;
-pub use profile::Profiling;
+pub use profile::{Profiling, ServerTiming};
 pub use record::{Rate, RecordFormat, RecordRules, Redaction, Sampling};
 pub use shard::{ShardOptions, spawn_shard};
 pub use surroundings::Surroundings;

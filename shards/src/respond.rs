@@ -4,10 +4,12 @@
 mod fault;
 mod head;
 mod streamed;
+mod timing;
 
 pub use fault::{answer, status};
 pub use head::{Ask, Rules};
 pub use streamed::Streamed;
+pub use timing::Timing;
 
 use crate::body::{Body, BodyFault, OutFraming};
 use crate::fault::Fault;

@@ -179,7 +179,7 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
     while !local.lender.cache.is_over() {
         sleep(DRAIN_INTERVAL).await;
     }
-    send_profile(&local);
+    send_profile(&local, true);
     send_report(&local);
     local.records.flush();
     install::tell(&local, || ToAdmin::Drained { shard }).await;
@@ -207,14 +207,14 @@ async fn report(local: Rc<Local>) {
 async fn profile(local: Rc<Local>) {
     loop {
         sleep(local.limits.hdr_interval).await;
-        send_profile(&local);
+        send_profile(&local, false);
         local.lender.profile.clean().await;
     }
 }
 
-fn send_profile(local: &Local) {
+fn send_profile(local: &Local, is_last: bool) {
     let lender = &local.lender;
-    if !lender.profile.hand_over(&lender.outbox.admin) {
+    if !lender.profile.hand_over(&lender.outbox.admin, is_last) {
         lender.counters.events_dropped.add(1);
     }
 }

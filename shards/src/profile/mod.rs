@@ -23,11 +23,27 @@ pub struct Profiling {
     pub scopes: Scopes,
     /// Where intervals go besides the admin.
     pub sink: Option<Box<dyn ProfileSink>>,
+    /// Who is told where the time went.
+    pub server_timing: ServerTiming,
+}
+
+/// Whether responses have a `Server-Timing` field.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ServerTiming {
+    /// None has.
+    #[default]
+    Never,
+    /// Those to requests with `X-Server-Timing: 1`.
+    Asked,
+    /// All.
+    Always,
 }
 
 /// The profile of one shard.
 pub struct Profile {
     shard: u16,
+    /// Who is told where the time went.
+    pub server_timing: ServerTiming,
     open: RefCell<Open>,
     /// The key of requests that matched no route.
     no_route: Arc<str>,
@@ -57,7 +73,7 @@ impl Profile {
             sets,
             sink: wanted.sink,
         };
-        Self { shard, open: RefCell::new(open), no_route: "".into() }
+        Self { shard, server_timing: wanted.server_timing, open: RefCell::new(open), no_route: "".into() }
     }
 
     /// Keeps these rows too until then (milliseconds since 1970).
@@ -108,22 +124,21 @@ impl Profile {
         self.open.borrow_mut().times.record(Phase::Total, total_ns);
     }
 
-    /// Hands over what was counted, and begins anew. `false`: the admin had no room for it.
-    pub fn hand_over(&self, admin: &QueueWriter<ToAdmin>) -> bool {
+    /// Hands over what was counted, and begins anew; while no empty set is at hand, later. `false`: the admin had no
+    /// room for it.
+    pub fn hand_over(&self, admin: &QueueWriter<ToAdmin>, is_last: bool) -> bool {
         let mut open = self.open.borrow_mut();
         let open = &mut *open;
         open.sets.reclaim();
         let ended_ms = now_ms();
-        if open.sets.is_full() {
-            return true;
-        }
+        let Some(fresh) = open.sets.whole.next(is_last) else { return true };
         // A module may have run for nothing that has ended yet.
         let (rows, rows_refused) = open.rows.take(ended_ms);
         if open.times.is_empty() && rows.is_empty() {
             open.began_ms = ended_ms;
+            open.sets.put(fresh, false);
             return true;
         }
-        let fresh = open.sets.whole.take();
         let interval = Arc::new(IntervalProfile {
             shard: self.shard,
             began_ms: std::mem::replace(&mut open.began_ms, ended_ms),

@@ -7,8 +7,9 @@ use tidegate_snapshot::{IntervalProfile, Times};
 
 /// Decimal digits of the shard's own set.
 const DIGITS: u8 = 3;
-/// Intervals that others may hold at once, about half a megabyte each.
-const MAX_LENT: usize = 8;
+/// Sets like the shard's own: one is filled, one is with others, one is being emptied. To make one more would take a
+/// third of a millisecond, so there are no more.
+const WHOLE: usize = 3;
 
 /// Sets of one precision.
 pub(super) struct Spare {
@@ -21,6 +22,11 @@ impl Spare {
     /// None yet.
     pub(super) fn new(digits: u8) -> Self {
         Self { digits, dirty: Vec::new(), clean: Vec::new() }
+    }
+
+    /// An empty set, if there is one; a new one where there must be.
+    pub(super) fn next(&mut self, is_needed: bool) -> Option<Times> {
+        self.clean.pop().or_else(|| is_needed.then(|| Times::new(self.digits)))
     }
 
     /// An empty set.
@@ -39,9 +45,11 @@ pub(super) struct Sets {
 }
 
 impl Sets {
-    /// None yet.
+    /// Those that there always are.
     pub(super) fn new() -> Self {
-        Self { lent: Vec::new(), whole: Spare::new(DIGITS), rows: Spare::new(rows::DIGITS) }
+        let mut whole = Spare::new(DIGITS);
+        whole.clean.resize_with(WHOLE, || Times::new(DIGITS));
+        Self { lent: Vec::new(), whole, rows: Spare::new(rows::DIGITS) }
     }
 
     /// Takes back what nobody else holds any more.
@@ -55,11 +63,6 @@ impl Sets {
                 Err(held) => self.lent.push(held),
             }
         }
-    }
-
-    /// Whether others hold as many intervals as they may.
-    pub(super) fn is_full(&self) -> bool {
-        self.lent.len() >= MAX_LENT
     }
 
     /// An interval is in others' hands.

@@ -1,6 +1,7 @@
 //! Writing a response's head: the upstream's (or a module's) fields in their order and case, without what belongs to one
 //! connection, and the framing that the body will really have.
 
+use super::timing::Timing;
 use crate::wire::{Output, via};
 use std::cell::Cell;
 use tidegate_codec::{FieldKind, ResponseHead, Version, encode};
@@ -38,6 +39,8 @@ pub struct Rules<'a> {
     pub is_hidden: bool,
     /// The response was made here: it gets a `Date`.
     pub is_ours: bool,
+    /// Where the time went, where the client is told.
+    pub timing: Option<Timing>,
 }
 
 /// How the body is delimited for the client.
@@ -114,6 +117,9 @@ fn write(out: &mut Vec<u8>, head: &ResponseHead, framing: Framing, ask: &Ask, ru
     }
     if !rules.is_hidden && !rules.is_ours {
         encode::field(out, b"Via", via(head.version()));
+    }
+    if let Some(timing) = &rules.timing {
+        timing.write(out);
     }
     if !ask.is_kept || framing == Framing::UntilClose {
         encode::field(out, b"Connection", b"close");

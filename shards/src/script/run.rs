@@ -112,6 +112,11 @@ impl Run {
         lent.upstream = Some(response);
     }
 
+    /// What its functions have taken so far, nanoseconds.
+    pub fn spent_ns(&self) -> u64 {
+        self.stages.iter().map(|stage| stage.spent_ns).sum()
+    }
+
     /// What became of the request's body.
     pub fn request_body(&self) -> Outcome {
         self.view.request_body.outcome()

@@ -4,6 +4,7 @@
 
 mod modules;
 mod rig;
+mod telling;
 
 use rig::{Client, Rig, SLOW, Wanted, seen, upstream};
 use tidegate_snapshot::{Phase, Times};

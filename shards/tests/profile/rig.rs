@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tidegate_mailbox::{QueueReader, QueueWriter, SlotWriter};
 use tidegate_shards::{
-    Driver, Limits, Profiling, RingOptions, ShardOptions, cache_mesh, spawn_shard, wakeups,
+    Driver, Limits, Profiling, RingOptions, ServerTiming, ShardOptions, cache_mesh, spawn_shard, wakeups,
 };
 use tidegate_snapshot::*;
 
@@ -37,6 +37,7 @@ pub struct Rig {
 #[derive(Default)]
 pub struct Wanted {
     pub scopes: Scopes,
+    pub server_timing: ServerTiming,
     pub limits: Limits,
     pub pipeline: Option<Arc<Pipeline>>,
     pub retries: u32,
@@ -121,7 +122,11 @@ impl Rig {
             surroundings: Arc::default(),
             records: None,
             record_rules: Default::default(),
-            profile: Profiling { scopes: wanted.scopes, sink: Some(Box::new(Sink(sink))) },
+            profile: Profiling {
+                scopes: wanted.scopes,
+                sink: Some(Box::new(Sink(sink))),
+                server_timing: wanted.server_timing,
+            },
             memory: tidegate_shards::Memory::Inherited,
             started: Box::new(move |result| drop(tell.send(result))),
         })
@@ -135,6 +140,13 @@ impl Rig {
         let stream = TcpStream::connect(self.address).expect("it accepts");
         stream.set_read_timeout(Some(Duration::from_secs(10))).expect("an option");
         Client(stream)
+    }
+
+    /// The next interval, which nobody else holds any more.
+    pub fn next(&mut self) -> Arc<IntervalProfile> {
+        let interval = self.intervals.recv().expect("an interval");
+        while self.admin.take().is_some() {}
+        interval
     }
 
     /// Ends the shard, and adds up all that it handed over, to both sides alike.

@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Calls(Calls),
     /// List the peers: where they are found, their versions, and what installs those that are missing
     Peers(Peers),
+    /// Measure what the parts of a request cost by themselves: parsing, look-ups, rewriting, recording, calls of modules
+    Micro(Micro),
     /// Load a server at a fixed rate and tell latencies from when each request was due (open loop, HTTP/1.1)
     Pace(Pace),
     /// Measure the time that requests spend in a gateway from outside, by the packets of its two sides (needs CAP_NET_RAW)
@@ -44,6 +46,31 @@ pub(crate) struct Calls {
     /// How the result is printed
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     pub(crate) output: Output,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Micro {
+    /// Also count instructions with valgrind's callgrind: exact to about a thousandth on any machine
+    #[arg(long)]
+    pub(crate) instructions: bool,
+    /// Only those whose name contains this
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) only: String,
+    /// What `--output json` wrote before (perf/micro.json): counts instructions, shows changes, and fails on growth
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// How many more instructions than the baseline's are no failure
+    #[arg(long, value_name = "PERCENT", default_value = "2%", value_parser = percent)]
+    pub(crate) tolerance: f64,
+    /// How the result is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+}
+
+/// `2%` or `2` as 0.02.
+fn percent(text: &str) -> Result<f64, String> {
+    let number: f64 = text.trim_end_matches('%').parse().map_err(|_| "it is a number of percent")?;
+    if (0.0..=1000.0).contains(&number) { Ok(number / 100.0) } else { Err("it is 0 to 1000".into()) }
 }
 
 #[derive(Args, Clone, Debug)]
@@ -313,7 +340,8 @@ mod tests {
         for wrong in ["", "s", "10", "0s", "1h", "-1s", "1.5s", "99999999999999999999s", "9999m"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
-        assert_eq!(rate("0.5"), Ok(0.5));
+        assert_eq!((rate("0.5"), percent("2%"), percent("2")), (Ok(0.5), Ok(0.02), Ok(0.02)));
+        assert!(percent("-1%").is_err() && percent("x").is_err());
         for wrong in ["0", "-1", "NaN", "inf", "x"] {
             assert!(rate(wrong).is_err(), "{wrong}");
         }

@@ -8,6 +8,7 @@ mod calls;
 mod child;
 mod compare;
 mod contestant;
+mod cost;
 mod dgate;
 mod envoy;
 mod gap;
@@ -18,6 +19,7 @@ mod interrupt;
 mod load;
 mod machine;
 mod markdown;
+mod micro;
 mod nginx;
 mod pace;
 mod peer;
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Compare(options) => compare(&options),
         Command::Calls(options) => calls::run(&options).map(|text| print!("{text}")),
+        Command::Micro(options) => micro::run(&options),
         Command::Gap(options) => gap::run(&options).map(|text| print!("{text}")),
         Command::Peers(options) => peers::run(&options),
         Command::Pace(options) => pace::run(&options).map(|text| print!("{text}")),

@@ -3,7 +3,9 @@
 
 mod capture;
 mod exchanges;
+mod inside;
 mod packet;
+mod relay;
 mod show;
 
 use crate::Failure;
@@ -17,7 +19,10 @@ use crate::wrk::Wrk;
 use crate::{child, interrupt};
 use capture::{Capture, Captured};
 use exchanges::Seen;
+use hdrhistogram::Histogram;
+use inside::Inside;
 use packet::Ports;
+use relay::Relay;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -39,6 +44,17 @@ pub(crate) struct Measured {
     pub(crate) outside: Seen,
     /// Packets that the capture had no room for.
     pub(crate) lost: u32,
+    /// What the gateway says of itself, if it can, and what lies between the two.
+    pub(crate) inside: Option<(Inside, Kernel)>,
+}
+
+/// A relay of bytes at the same rate in the gateway's place: the difference of the two is what the kernel puts between
+/// a packet's stamp and the clock of whoever reads it.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    pub(crate) outside: Seen,
+    /// Nanoseconds.
+    pub(crate) inside: Histogram<u64>,
 }
 
 /// What `tidegate-perf gap` prints.
@@ -85,17 +101,43 @@ fn measure(
     run_plan(&Plan { rate, length: WARM_UP, ..unmarked })?;
     interrupt::check()?;
     let ports = Ports { gateway: gateway.port, upstream };
-    let (load, captured) = capture(&Plan { rate, ..marked }, ports)?;
+    let admin = matches!(entrant, Entrant::Tidegate(_)).then(|| inside::admin_port(dir)).transpose()?;
+    let plan = Plan { rate, ..marked };
+    let length = plan.length;
+    let (load, captured, inside) = std::thread::scope(|scope| {
+        // What is asked from now on counts, so it is asked for when the load begins.
+        let asking = admin.map(|admin| scope.spawn(move || inside::profile(admin, length)));
+        let (load, captured) = capture(&plan, ports)?;
+        let inside = asking.map(|asking| asking.join().map_err(|_| "the asking thread panicked")?);
+        Ok::<_, Failure>((load, captured, inside.transpose()?))
+    })?;
     gateway.cpu_time()?;
+    let name = gateway.name;
+    // The relay is to find the CPU as the gateway did: free.
+    drop(gateway);
+    let kernel = |inside| Ok::<_, Failure>((inside, kernel(&plan, upstream, options.cpu)?));
+    let inside = inside.map(kernel).transpose()?;
     let Captured { segments, lost } = captured;
     Ok(Measured {
-        gateway: gateway.name,
+        gateway: name,
         rate,
         connections: options.beat.connections(),
         load,
         outside: exchanges::exchanges(&segments),
         lost,
+        inside,
     })
+}
+
+/// Measures a relay as the gateway was, with the same load.
+fn kernel(plan: &Plan, upstream: u16, cpu: usize) -> Result<Kernel, Failure> {
+    let relay = Relay::start(upstream, cpu)?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, relay.port));
+    let plan = Plan { address, ..plan.clone() };
+    run_plan(&Plan { length: WARM_UP, ..plan.clone() })?;
+    let ports = Ports { gateway: relay.port, upstream };
+    let (_, Captured { segments, .. }) = capture(&plan, ports)?;
+    Ok(Kernel { outside: exchanges::exchanges(&segments), inside: relay.end()? })
 }
 
 /// Runs a load and captures what passes meanwhile.

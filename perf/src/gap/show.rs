@@ -1,6 +1,7 @@
 //! What was measured from outside, as a table and as JSON, with what the figures hold and what they do not.
 
-use super::Measured;
+use super::inside::Figures;
+use super::{Kernel, Measured};
 use crate::pace::{QUANTILES, quantiles};
 use crate::table::align;
 use hdrhistogram::Histogram;
@@ -8,11 +9,20 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 
 /// What the figures are of, for whoever compares them.
-const MEANING: &str = "\
+const OUTSIDE: &str = "\
 outside: from the time stamp of a packet that arrives to that of the packet that leaves, for the request and for the
-response; both are made where the kernel hands packets from one end of the loopback device to the other, so that each
-leg holds waking the gateway, its work, and the sending kernel's work up to the hand-over
+response. Stamps are made where the loopback device hands a packet over: receiving it, waking the shard and the wait for
+its turn come after, and so does the rest of the sending call
 ";
+const INSIDE: &str = "\
+inside: the gateway's own histograms, from where the shard has read a head to where the kernel has taken what it sent.
+Not in it, but in outside: from the packet's stamp to the shard's turn (wake-up to ring completion, once for the request
+and once for the response). In it, but not in outside: what the kernel still does in a sending call after the stamp, which
+on the loopback device is the whole way up to the receiver's socket and waking it. A relay that only reads and writes, on
+the same CPU with the same load, has the same between its two: it shows how much of the difference is the kernel's
+";
+/// How far inside and outside may be apart, in microseconds.
+const AGREED_US: f64 = 5.0;
 
 /// For people.
 pub(crate) fn table(measured: &Measured) -> String {
@@ -30,7 +40,7 @@ pub(crate) fn table(measured: &Measured) -> String {
         });
         [name.to_owned()].into_iter().chain(cells).collect::<Vec<_>>()
     };
-    let rows = [
+    let mut rows = vec![
         head,
         row("outside: request in to request out", &outside.request),
         row("outside: response in to response out", &outside.response),
@@ -39,12 +49,68 @@ pub(crate) fn table(measured: &Measured) -> String {
         row("the client, from when it was due", &load.corrected),
         row("the client, from when it was sent", &load.service),
     ];
-    align(&mut text, &rows);
+    if let Some((inside, kernel)) = &measured.inside {
+        let cells = |name: &str, figures: Figures, signed: bool| {
+            let shown = |us: &f64| if signed { format!("{us:+.1}") } else { format!("{us:.1}") };
+            [name.to_owned()].into_iter().chain(figures.iter().map(shown)).collect::<Vec<_>>()
+        };
+        let apart = Apart::new(&outside.gateway, inside.tax, kernel);
+        rows.push(cells("inside: tax, the gateway's time", inside.tax, false));
+        rows.push(cells("inside: total", inside.total, false));
+        rows.push(cells("the gateway's time, outside - inside", apart.gateway, true));
+        rows.push(cells("the same of a relay of bytes", apart.kernel, true));
+        rows.push(cells("left of the difference", apart.left, true));
+        align(&mut text, &rows);
+        let _ = writeln!(text, "  {}", verdict(apart.left));
+    } else {
+        align(&mut text, &rows);
+    }
     for warning in warnings(measured) {
         let _ = writeln!(text, "  ! {warning}");
     }
-    text.push_str(MEANING);
+    text.push_str(OUTSIDE);
+    if measured.inside.is_some() {
+        text.push_str(INSIDE);
+    }
     text
+}
+
+/// How far outside and inside are apart, in microseconds.
+struct Apart {
+    gateway: Figures,
+    /// The relay's: what the kernel puts between the two.
+    kernel: Figures,
+    /// The gateway's less the relay's.
+    left: Figures,
+}
+
+impl Apart {
+    fn new(outside: &Histogram<u64>, tax: Figures, kernel: &Kernel) -> Self {
+        let gateway = less(figures(outside), tax);
+        let kernel = less(figures(&kernel.outside.gateway), figures(&kernel.inside));
+        Self { gateway, kernel, left: less(gateway, kernel) }
+    }
+}
+
+fn figures(times: &Histogram<u64>) -> Figures {
+    QUANTILES.map(|(_, quantile)| times.value_at_quantile(quantile) as f64 / 1e3)
+}
+
+fn less(mut ours: Figures, theirs: Figures) -> Figures {
+    ours.iter_mut().zip(theirs).for_each(|(ours, theirs)| *ours -= theirs);
+    ours
+}
+
+fn verdict(left: Figures) -> String {
+    let of = |name: &str| {
+        let at = QUANTILES.iter().position(|(known, _)| *known == name).expect("it is one of them");
+        left[at]
+    };
+    let (p50, p99) = (of("p50"), of("p99"));
+    let agree = if p50.abs().max(p99.abs()) <= AGREED_US { "agree" } else { "do not agree" };
+    format!(
+        "but for the kernel's part, inside and outside {agree} within {AGREED_US:.0} µs: p50 {p50:+.1} µs, p99 {p99:+.1} µs"
+    )
 }
 
 fn warnings(measured: &Measured) -> Vec<String> {
@@ -57,7 +123,12 @@ fn warnings(measured: &Measured) -> Vec<String> {
 
 /// For programs. Times in microseconds.
 pub(crate) fn json(measured: &Measured) -> Value {
-    let Measured { gateway, rate, connections, load, outside, lost } = measured;
+    let Measured { gateway, rate, connections, load, outside, lost, inside } = measured;
+    let named = |figures: Figures| -> Value {
+        QUANTILES.iter().zip(figures).map(|((name, _), us)| (*name, json!(us))).collect()
+    };
+    let apart = inside.as_ref().map(|(inside, kernel)| Apart::new(&outside.gateway, inside.tax, kernel));
+    let inside = inside.as_ref().map(|(inside, _)| inside);
     json!({
         "gateway": gateway, "rate": rate, "connections": connections,
         "exchanges": outside.gateway.len(), "incomplete": outside.incomplete, "packets_lost": lost,
@@ -67,6 +138,25 @@ pub(crate) fn json(measured: &Measured) -> Value {
         "outside_total_us": quantiles(&outside.total),
         "client_latency_us": quantiles(&load.corrected),
         "client_uncorrected_us": quantiles(&load.service),
+        "inside_exchanges": inside.map(|inside| inside.count),
+        "inside_tax_us": inside.map(|inside| named(inside.tax)),
+        "inside_total_us": inside.map(|inside| named(inside.total)),
+        "outside_less_tax_us": apart.as_ref().map(|apart| named(apart.gateway)),
+        "relay_outside_less_inside_us": apart.as_ref().map(|apart| named(apart.kernel)),
+        "difference_left_us": apart.as_ref().map(|apart| named(apart.left)),
         "warnings": warnings(measured),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agreement_is_of_the_median_and_the_99th_percentile() {
+        for (p50, p99, agree) in [(4.9, -4.9, true), (5.1, 0.0, false), (0.0, -5.1, false)] {
+            let said = verdict([p50, 99.0, p99, 99.0, 99.0]);
+            assert_eq!(!said.contains("do not"), agree, "{said}");
+        }
+    }
 }

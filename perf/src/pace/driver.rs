@@ -25,16 +25,19 @@ const EVENTS: usize = 256;
 
 /// Runs a load on this thread.
 pub(crate) fn drive(plan: &Plan) -> Result<Outcome, Failure> {
-    if let Some(cpu) = plan.cpu {
-        let mut set = CpuSet::new();
-        set.set(cpu);
-        sched_setaffinity(None, &set).map_err(|why| format!("cannot run on CPU {cpu}: {why}"))?;
-    }
+    plan.cpu.map_or(Ok(()), bind_to_cpu)?;
     // The default of 50 µs would be in every latency of a load that sleeps. Where it is refused, the lag tells.
     let _ = set_current_timer_slack(NonZeroU64::new(1));
     let mut driver = Driver::new(plan)?;
     driver.open_all()?;
     driver.run()
+}
+
+/// Binds this thread to one CPU.
+pub(crate) fn bind_to_cpu(cpu: usize) -> Result<(), Failure> {
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    sched_setaffinity(None, &set).map_err(|why| format!("cannot run on CPU {cpu}: {why}"))
 }
 
 struct Driver<'a> {

@@ -16,6 +16,7 @@ mod tests;
 
 use crate::Failure;
 use crate::arguments::{Output, Pace};
+pub(crate) use driver::bind_to_cpu;
 pub(crate) use outcome::{Outcome, histogram};
 pub(crate) use plan::{Plan, Request, number_in, target};
 pub(crate) use show::{QUANTILES, quantiles};

@@ -74,7 +74,7 @@ pub(super) fn begin(
     output.head_bytes = (output.buffer.len() - before) as u64;
 }
 
-fn write(out: &mut Vec<u8>, head: &ResponseHead, framing: Framing, ask: &Ask, rules: &Rules<'_>) {
+pub(super) fn write(out: &mut Vec<u8>, head: &ResponseHead, framing: Framing, ask: &Ask, rules: &Rules<'_>) {
     let status = head.status();
     encode::status_line(out, status, head.reason());
     let is_bodiless = !may_have_body(status);

@@ -5,7 +5,7 @@
 //! never after a byte of a response, and never past the service's deadline.
 
 mod attempt;
-mod request;
+pub mod request;
 mod upload;
 
 use crate::counters::Counters;

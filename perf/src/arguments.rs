@@ -197,9 +197,9 @@ pub(crate) struct Compare {
     /// Connections of the load, where the workload does not say otherwise
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=8000))]
     pub(crate) connections: u32,
-    /// Requests a second, in workloads at a fixed rate
-    #[arg(long, default_value_t = 5_000.0, value_parser = rate)]
-    pub(crate) rate: f64,
+    /// Requests a second, in workloads at a fixed rate [default: half of what the baseline takes in a closed loop]
+    #[arg(long, value_parser = rate)]
+    pub(crate) rate: Option<f64>,
     /// What scripts cost: all workloads and peers that have scripts, where the two are not given. Each product is also
     /// measured without the script, next to it in every round; the difference is the cost of the call
     #[arg(long)]

@@ -12,12 +12,15 @@ use crate::report::{LeftOut, Measured, Program, Report, Sample, Series};
 use crate::setup::{Certificate, Task};
 use crate::upstream::Upstream;
 use crate::workload::{HOST, Workload};
+use crate::wrk::Wrk;
 use crate::{Failure, ability, interrupt, processor};
 use std::path::Path;
 use std::time::Instant;
 
 /// Seconds of load before anything counts: connections are opened, pools filled, code paged in.
 const WARM_UP: u32 = 1;
+/// Seconds of a closed loop, to learn what half of a gateway's rate is.
+const CLOSED_LOOP: u32 = 2;
 /// Seconds that starting and checking a gateway takes, about.
 const START: u32 = 1;
 
@@ -96,9 +99,14 @@ fn check_baseline(options: &Compare, entrants: &[Entrant]) -> Result<(), Failure
 /// Whom the others are divided by: the one that was asked for if it takes part, else nginx in one form or another.
 fn baseline(asked: Option<&str>, series: &[Series]) -> String {
     let there = |name: &&str| series.iter().any(|series| series.name == *name);
-    let found = asked.into_iter().chain(["nginx", "nginx-njs"]).find(there);
+    let found = preferred(asked).find(there);
     let first = series.first().map(|series| series.name.clone()).unwrap_or_default();
     found.map_or(first, str::to_owned)
+}
+
+/// Whom the others are divided by, the first choice first.
+fn preferred(asked: Option<&str>) -> impl Iterator<Item = &str> {
+    asked.into_iter().chain(["nginx", "nginx-njs"])
 }
 
 /// A gateway in a workload: as it is measured, and without what the workload is about if that can be left out.
@@ -161,10 +169,35 @@ impl Run<'_> {
         Ok(Pair { contestant: start(false)?, plain, samples: Vec::new(), plain_samples: Vec::new() })
     }
 
-    fn loads(&self, workload: Workload, connections: u32, dir: &Path) -> Result<Loads, Failure> {
+    /// Requests a second of a workload at a fixed rate, the same for all: what was asked for, or half of what the
+    /// baseline takes in a closed loop on this machine now.
+    fn rate(&self, workload: Workload, connections: u32, dir: &Path) -> Result<f64, Failure> {
+        if let Some(rate) = self.options.rate {
+            return Ok(rate);
+        }
+        let mut able: Vec<&Entrant> = self
+            .candidates(workload)
+            .into_iter()
+            .filter(|(entrant, unable)| unable.is_none() && !matches!(entrant, Entrant::Direct))
+            .map(|(entrant, _)| entrant)
+            .collect();
+        let asked = self.options.baseline.as_deref();
+        able.sort_by_key(|entrant| {
+            preferred(asked).position(|name| name == entrant.name()).unwrap_or(usize::MAX)
+        });
+        let entrant = able.first().ok_or("nobody can be measured")?;
+        let wrk =
+            Wrk::new("closed-loop", false, &workload.exchange(), connections, self.options.load_cpu, dir)?;
+        let alone = self.start(entrant, workload, &dir.join("closed-loop"))?;
+        wrk.run(alone.contestant.port, WARM_UP)?;
+        let load = wrk.run(alone.contestant.port, CLOSED_LOOP)?;
+        Ok((load.requests as f64 / load.seconds / 2.0).round().max(1.0))
+    }
+
+    fn loads(&self, workload: Workload, connections: u32, rate: f64, dir: &Path) -> Result<Loads, Failure> {
         let load = |name, plain, exchange| {
             let task = Task { workload, plain };
-            let shape = Shape { connections, rate: self.options.rate, cpu: self.options.load_cpu };
+            let shape = Shape { connections, rate, cpu: self.options.load_cpu };
             Generator::new(name, task, &exchange, shape, dir)
         };
         Ok(Loads {
@@ -180,21 +213,24 @@ impl Run<'_> {
     fn measure(&self, workload: Workload, dir: &Path, progress: &mut Progress) -> Result<Measured, Failure> {
         std::fs::create_dir_all(dir).map_err(|why| format!("{}: {why}", dir.display()))?;
         let connections = workload.connections(self.options.connections);
-        let rate = workload.paced().then_some(self.options.rate);
+        let rate = workload.paced().then(|| self.rate(workload, connections, dir));
         let (mut pairs, mut left_out) = (Vec::new(), Vec::new());
         let mut leave_out = |progress: &mut Progress, name: &str, why: String, rounds: u32| {
             progress.note(&format!("{}: {name} is left out: {why}", workload.name()));
             progress.skip(rounds * if workload.beside().is_some() { 2 } else { 1 });
             left_out.push(LeftOut { name: name.into(), why, failed: rounds > 0 });
         };
-        let loads = match self.loads(workload, connections, dir) {
-            Ok(loads) => loads,
+        let ready = rate
+            .transpose()
+            .and_then(|rate| Ok((rate, self.loads(workload, connections, rate.unwrap_or_default(), dir)?)));
+        let (rate, loads) = match ready {
+            Ok(ready) => ready,
             Err(why) => {
                 for (entrant, unable) in self.candidates(workload) {
                     let rounds = if unable.is_some() { 0 } else { self.options.rounds };
                     leave_out(progress, entrant.name(), unable.unwrap_or_else(|| why.clone()), rounds);
                 }
-                let (baseline, series) = (String::new(), Vec::new());
+                let (rate, baseline, series) = (None, String::new(), Vec::new());
                 return Ok(Measured { workload, connections, rate, baseline, series, left_out });
             }
         };

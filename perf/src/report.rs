@@ -232,6 +232,7 @@ impl Measured {
                 "p999_us": spread_json(series.latency(|load| load.p999)),
                 "added_p50_us": spread_json(self.added(series, |load| load.p50)),
                 "added_p99_us": spread_json(self.added(series, |load| load.p99)),
+                "added_p999_us": spread_json(self.added(series, |load| load.p999)),
                 "errors": series.errors(),
                 "peak_rss_bytes": series.peak_memory,
                 "plain_cpu_us_per_request": spread_json(series.plain_us()),

@@ -106,6 +106,7 @@ fn columns(measured: &Measured) -> Vec<Column<'_>> {
         };
         columns.push(("added p50".into(), added(|load| load.p50)));
         columns.push(("added p99".into(), added(|load| load.p99)));
+        columns.push(("added p99.9".into(), added(|load| load.p999)));
     }
     columns.push(("errors".into(), Box::new(|series| series.errors().to_string())));
     columns.push((

@@ -11,7 +11,7 @@ mod show;
 use crate::Failure;
 use crate::arguments::{Gap, Output};
 use crate::contestant::{Contestant, Entrant, entrant};
-use crate::pace::{Outcome, Plan, Request, run_plan};
+use crate::pace::{Outcome, Plan, Request, bind_to_cpu, run_plan};
 use crate::setup::{Certificate, Task};
 use crate::upstream::Upstream;
 use crate::workload::{HOST, Workload};
@@ -145,10 +145,14 @@ fn capture(plan: &Plan, ports: Ports) -> Result<(Outcome, Captured), Failure> {
     let capture = Capture::open(ports)?;
     let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let capturing = scope.spawn(|| capture.until(&ended));
+        let capturing = scope.spawn(|| {
+            // Not on the gateway's CPU, whatever it costs there.
+            plan.cpu.map_or(Ok(()), bind_to_cpu)?;
+            Ok::<_, Failure>(capture.until(&ended))
+        });
         let load = run_plan(plan);
         ended.store(true, Ordering::Release);
         let captured = capturing.join().map_err(|_| "the capture's thread panicked")?;
-        Ok((load?, captured))
+        Ok((load?, captured?))
     })
 }

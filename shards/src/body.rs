@@ -155,7 +155,8 @@ impl Body {
                 input.reader.deadline().disarm();
                 return Ok(());
             }
-            self.awaited_ns.get_or_insert_with(clock::precise_ns);
+            // A peer that did not take what was here at first belongs to the wait.
+            self.awaited_ns.get_or_insert_with(|| clock::precise_ns() - output.take_stalled_ns());
             self.more(input, limits).await?;
         }
     }

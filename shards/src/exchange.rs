@@ -257,7 +257,7 @@ impl<'t> Exchange<'t, '_> {
             Some(url) => {
                 // Boxed, as all rare waits: every connection has room for its largest future.
                 let endpoint = local.names.endpoint(&url, Some(service), &local.lender, &local.limits);
-                Some(Box::pin(endpoint).await?)
+                Some(self.spans.wait(Box::pin(endpoint)).await?)
             }
             None => None,
         };

@@ -175,6 +175,7 @@ impl Pool {
         let Some(output) = &mut link.output else { return };
         let is_clean = link.input.is_quiet() && output.buffer.is_empty();
         output.shrink(limits.connection_buffer_bytes * 4);
+        output.take_stalled_ns();
         let mut idle = peer.idle.borrow_mut();
         if !is_clean
             || idle.len() >= limits.upstream_idle_per_address

@@ -1,9 +1,10 @@
 //! TCP sockets with owned buffers. A socket is split into a reader and a writer that work at the same time, each
 //! with a deadline of its own. Reads append to a `Vec`, so that nothing is copied to make room.
 
+use crate::clock;
 use crate::deadline::{Cut, Deadline};
 use crate::options::SocketOptions;
-use monoio::buf::SliceMut;
+use monoio::buf::{IoBuf, SliceMut};
 use monoio::io::{AsyncReadRent, AsyncWriteRent, AsyncWriteRentExt};
 use monoio::net::TcpStream;
 use std::cell::UnsafeCell;
@@ -92,6 +93,9 @@ fn slot<M: FnMut(Vec<u8>) -> F, F: Future<Output = ReadOutcome>>(make: M) -> Slo
 /// The writing half.
 pub struct Writer {
     shared: Rc<Shared>,
+    /// How long writes have waited for room since somebody took this number, nanoseconds. Only what is known for sure:
+    /// from where the kernel took a part of a buffer to where it had taken all.
+    pub stalled_ns: u64,
 }
 
 /// Why a connection was not made.
@@ -118,7 +122,10 @@ impl Socket {
 
     /// Into halves that can work at the same time.
     pub fn split(self) -> (Reader, Writer) {
-        (Reader { shared: self.shared.clone(), ahead: None, early: None }, Writer { shared: self.shared })
+        (
+            Reader { shared: self.shared.clone(), ahead: None, early: None },
+            Writer { shared: self.shared, stalled_ns: 0 },
+        )
     }
 }
 
@@ -229,7 +236,20 @@ impl Reader {
 impl Writer {
     /// Writes all of `bytes`, which is empty afterwards and keeps its capacity.
     pub async fn write_all(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
-        let (result, mut back) = self.shared.stream().write_all(std::mem::take(bytes)).await;
+        let length = bytes.len();
+        let stream = self.shared.stream();
+        let (mut result, mut back) = stream.write(std::mem::take(bytes)).await;
+        let taken = match &result {
+            Ok(written) => *written,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+            Err(_) => length,
+        };
+        if taken < length {
+            let began_ns = clock::precise_ns();
+            let (rest, slice) = stream.write_all(back.slice(taken..)).await;
+            (result, back) = (rest, slice.into_inner());
+            self.stalled_ns += clock::precise_ns() - began_ns;
+        }
         back.clear();
         *bytes = back;
         result.map(drop)

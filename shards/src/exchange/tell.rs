@@ -16,8 +16,10 @@ impl Exchange<'_, '_> {
     pub(super) fn end(self, started: u64, status: u16, input: &mut Input) {
         let ended = clock::precise_ns();
         let (route, duration_ns, mut spans) = (self.route.map(|route| &**route), ended - started, self.spans);
-        if let Some(awaited) = self.awaited_ns {
-            spans.transfer_ns = ended - awaited;
+        let stalled_ns = self.output.take_stalled_ns();
+        match self.awaited_ns {
+            Some(awaited) => spans.transfer_ns = ended - awaited,
+            None => spans.waited_ns += stalled_ns,
         }
         let (sent_bytes, received_bytes) =
             (take(&mut self.output.written_bytes), take(&mut input.read_bytes));

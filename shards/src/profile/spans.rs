@@ -1,6 +1,10 @@
 //! Where the time of one exchange went, put together from clock readings that the stages take where something is waited
 //! for, and only there. What is in none of the spans is the gateway's own.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use tidegate_reactor::clock;
+
 /// The spans of an exchange so far, in nanoseconds; 0 where it had none. They do not overlap, and attempts add up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Spans {
@@ -17,6 +21,21 @@ pub struct Spans {
 }
 
 impl Spans {
+    /// Waits for something that has no phase. No clock is read for what is there already.
+    pub async fn wait<T>(&mut self, future: impl Future<Output = T>) -> T {
+        let (mut future, mut began_ns) = (pin!(future), None);
+        let out = poll_fn(|context| {
+            let polled = future.as_mut().poll(context);
+            if polled.is_pending() {
+                began_ns.get_or_insert_with(clock::precise_ns);
+            }
+            polled
+        })
+        .await;
+        self.waited_ns += began_ns.map_or(0, |began_ns| clock::precise_ns() - began_ns);
+        out
+    }
+
     /// What of a total was the gateway's own.
     pub fn tax_ns(&self, total_ns: u64) -> u64 {
         let others =

@@ -122,6 +122,7 @@ impl<'x> Attempt<'_, 'x> {
                 .flush(self.left().min(self.limits.write_timeout))
                 .await
                 .map_err(|broken| BodyFault::Write(broken).of_request());
+            self.spans.waited_ns += up.take_stalled_ns();
         }
         if result.is_ok() {
             let sent_ns = clock::precise_ns();

@@ -107,13 +107,7 @@ pub async fn gather(
         return Ok(());
     }
     let length = length as usize;
-    if input.buffer.len() >= length {
-        return Ok(());
-    }
-    let began_ns = clock::precise_ns();
-    let gathered = gather_rest(length, input, limits).await;
-    spans.waited_ns += clock::precise_ns() - began_ns;
-    gathered
+    spans.wait(gather_rest(length, input, limits)).await
 }
 
 async fn gather_rest(length: usize, input: &mut Input, limits: &Limits) -> Result<(), Fault> {
@@ -227,9 +221,7 @@ impl Upstreams {
                     return Err(failed.fault);
                 }
                 // Boxed, as all rare waits: every connection has room for its largest future.
-                let began_ns = clock::precise_ns();
-                Box::pin(sleep(service.retry_wait)).await;
-                spans.waited_ns += clock::precise_ns() - began_ns;
+                spans.wait(Box::pin(sleep(service.retry_wait))).await;
             }
             counters.upstream_retries.add(1);
         }

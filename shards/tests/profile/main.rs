@@ -105,3 +105,24 @@ fn what_was_no_request_has_a_total_alone() {
         assert_eq!(times.of(phase).len(), u64::from(phase == Phase::Total), "{phase:?}");
     }
 }
+
+#[test]
+fn a_retry_adds_up_and_its_pause_is_no_tax() {
+    // Every other request is read and answered by nothing but a close.
+    let count = std::sync::atomic::AtomicUsize::new(0);
+    let upstream = upstream(move |client| {
+        let fails = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed).is_multiple_of(2);
+        client.read_to("\r\n\r\n");
+        std::thread::sleep(SLOW);
+        client.send(if fails { "" } else { OK });
+    });
+    let rig = Rig::start(Some(upstream), Wanted { retries: 1, ..Wanted::default() });
+    rig.connect().get("ok");
+    let times = rig.sum();
+    check(&times, 1, &[Phase::Total, Phase::FirstByte], &[Phase::Transfer, Phase::Module]);
+    let slow = SLOW.as_secs_f64() * 1e3;
+    let (total, first_byte) = (seen(&times, Phase::Total).1, seen(&times, Phase::FirstByte).1);
+    assert!(first_byte > 2.0 * slow - 2.0, "both attempts: {first_byte} ms");
+    assert!(total > first_byte + slow - 2.0, "and the pause between them: {total} ms");
+    assert_eq!(seen(&times, Phase::Connect).0, 1, "both connections in one time");
+}

@@ -5,7 +5,7 @@ use crate::{OK, check, each};
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_js::{Function, Language};
-use tidegate_shards::Limits;
+use tidegate_shards::{Limits, SocketOptions};
 use tidegate_snapshot::*;
 
 fn pipeline(source: &str) -> Option<Arc<Pipeline>> {
@@ -140,4 +140,22 @@ fn what_finds_no_room_is_counted() {
     rig.connect().get("ok");
     let (rows, refused) = rows(&rig.end());
     assert_eq!((rows.len(), refused), (1, 1));
+}
+
+#[test]
+fn a_client_that_reads_slowly_is_no_tax() {
+    let client_socket = SocketOptions { send_buffer: 16 << 10, ..SocketOptions::default() };
+    let limits = Limits { client_socket, ..Limits::default() };
+    let handler = "export function requestHandler(ctx) { return new Response('x'.repeat(8 << 20) + '.') }";
+    let rig = Rig::start(None, Wanted { limits, pipeline: pipeline(handler), ..Wanted::default() });
+    let mut client = rig.connect();
+    // The first finds no engine yet, which the gateway has to make.
+    client.get(".");
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    std::thread::sleep(20 * SLOW);
+    client.read_to(".");
+    let times = rig.sum();
+    let longest = |phase| times.of(phase).max() as f64 / 1e6;
+    let (total, tax) = (longest(Phase::Total), longest(Phase::Tax));
+    assert!(total > 900.0 && tax < 600.0, "total {total} ms, tax {tax} ms");
 }

@@ -1,8 +1,8 @@
 //! Interval logs as the Rust library reads them: an interval about every `--hdr-interval`, with and without an access log.
 
-use crate::files;
 use crate::harness::{Upstream, ok, until};
 use crate::operator::node::Plan;
+use crate::{ask, files, serving};
 use base64::Engine as _;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
@@ -34,6 +34,21 @@ pub fn read(dir: &Path) -> Read {
         }
     }
     read
+}
+
+#[test]
+fn rows_are_written_where_they_are_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let upstream = Upstream::answering(|_| ok("well"));
+    let plan = Plan::new().flag("--hdr-interval", "100ms").flag("--hdr-rows", "routes,services");
+    let (node, hdr) = serving(plan, &folder.path().join("logs"), &upstream.url());
+    ask(&node, 2, 20);
+    node.stop();
+    let read = read(&hdr);
+    for tag in ["route.default/r.total", "service.default/s.total", "route.default/r.tax"] {
+        assert_eq!(read.get(tag).map(|(_, times)| times.len()), Some(40), "{tag} in {:?}", read.keys());
+    }
+    assert!(!read.keys().any(|tag| tag.starts_with("module.")), "{:?}", read.keys());
 }
 
 #[test]

@@ -3,33 +3,51 @@
 
 /// Which bytes must not stand in a field of a template, besides those that never may.
 #[derive(Clone, Debug)]
-pub(super) struct Delimiters([bool; 128]);
+pub(super) struct Delimiters {
+    bytes: [bool; 128],
+    /// There are more of them than quotation marks and backslashes.
+    is_bare: bool,
+}
 
 impl Delimiters {
     /// Only quotation marks and backslashes: for fields that stand in quotation marks.
     pub(super) fn quotes() -> Self {
         let mut bytes = [false; 128];
         (bytes[usize::from(b'"')], bytes[usize::from(b'\\')]) = (true, true);
-        Self(bytes)
+        Self { bytes, is_bare: false }
     }
 
     /// Adds what ends a field.
     pub(super) fn add(&mut self, byte: u8) {
-        if let Some(is_one) = self.0.get_mut(usize::from(byte)) {
-            *is_one = true;
+        if let Some(is_one) = self.bytes.get_mut(usize::from(byte)) {
+            (*is_one, self.is_bare) = (true, true);
         }
     }
 
     fn contain(&self, byte: u8) -> bool {
-        self.0.get(usize::from(byte)).is_none_or(|is_one| *is_one)
+        self.bytes.get(usize::from(byte)).is_none_or(|is_one| *is_one)
     }
 }
 
-/// Whether all bytes are printable ASCII, and none a quotation mark or backslash. Without branches, so that it runs over
-/// many bytes at once.
-fn is_plain(bytes: &[u8]) -> bool {
-    let odd = |byte: u8| (byte < 0x20) | (byte >= 0x7f) | (byte == b'"') | (byte == b'\\');
-    !bytes.iter().fold(false, |any, byte| any | odd(*byte))
+/// Whether all bytes are printable ASCII, and none a quotation mark or backslash. Eight at a time: a byte that is not makes
+/// the highest bit of its own place, or of one above it.
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    let below = |word: u64, byte: u8| word.wrapping_sub(u64::from(byte) * ONES) & !word;
+    let is = |word: u64, byte: u8| below(word ^ (u64::from(byte) * ONES), 1);
+    let odd =
+        |word: u64| (word | below(word, b' ') | is(word, b'"') | is(word, b'\\') | is(word, 0x7f)) & HIGH;
+    match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(_), Some(last)) => {
+            let (words, _) = bytes.as_chunks::<8>();
+            words
+                .iter()
+                .fold(odd(u64::from_le_bytes(*last)), |any, word| any | odd(u64::from_le_bytes(*word)))
+                == 0
+        }
+        _ => bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')),
+    }
 }
 
 /// Inside a JSON string (RFC 8259 section 7): control characters, also those beyond ASCII and the line ends that Unicode
@@ -64,6 +82,13 @@ fn json_slowly(out: &mut Vec<u8>, bytes: &[u8]) {
 /// In a template's line, in the way of Apache's `mod_log_config`: what is not printable ASCII, and the delimiters, become
 /// `\xHH`, quotation marks and backslashes get a backslash.
 pub(super) fn text(out: &mut Vec<u8>, bytes: &[u8], delimiters: &Delimiters) {
+    if is_plain(bytes) && !(delimiters.is_bare && bytes.iter().any(|byte| delimiters.contain(*byte))) {
+        return out.extend_from_slice(bytes);
+    }
+    text_slowly(out, bytes, delimiters);
+}
+
+fn text_slowly(out: &mut Vec<u8>, bytes: &[u8], delimiters: &Delimiters) {
     for byte in bytes {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
@@ -84,6 +109,21 @@ fn hex(out: &mut Vec<u8>, byte: u8) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plain_is_told_at_every_place() {
+        for length in 1..40 {
+            let plain: Vec<u8> = (0..length).map(|at| b" !#[]~aZ09"[at % 10]).collect();
+            assert!(is_plain(&plain), "{plain:?}");
+            for at in 0..length {
+                for odd in (0..=0x1f).chain([b'"', b'\\']).chain(0x7f..=0xff) {
+                    let mut bytes = plain.clone();
+                    bytes[at] = odd;
+                    assert!(!is_plain(&bytes), "{odd} at {at} of {length}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn json_text_cannot_leave_its_string() {

@@ -1,5 +1,5 @@
-//! What a line says of an exchange, and how it is written. One writer knows JSON, the other any template; both only append
-//! to a buffer, and allocate nothing that the buffer has room for.
+//! What a line says of an exchange, and how a template writes it. It only appends to a buffer, and allocates nothing that
+//! the buffer has room for.
 
 use super::escape::{self, Delimiters};
 use super::format::{Field, Template};
@@ -84,12 +84,7 @@ fn span(out: &mut Vec<u8>, ns: u64) -> Option<()> {
     (ns > 0).then(|| number(out, ns / 1_000))
 }
 
-fn milliseconds(out: &mut Vec<u8>, moment: Moment) {
-    let digit = |value: u16| b'0' + (value % 10) as u8;
-    out.extend_from_slice(&[digit(moment.ms / 100), digit(moment.ms / 10), digit(moment.ms)]);
-}
-
-fn version(head: &RequestHead) -> &'static [u8; 8] {
+pub(super) fn version(head: &RequestHead) -> &'static [u8; 8] {
     match head.version() {
         Version::Http10 => b"HTTP/1.0",
         Version::Http11 => b"HTTP/1.1",
@@ -99,75 +94,6 @@ fn version(head: &RequestHead) -> &'static [u8; 8] {
 impl Line<'_> {
     fn began(&self, stamps: &Stamps) -> Moment {
         stamps.moment(self.ended_ns - self.duration_ns)
-    }
-
-    /// As one JSON object. What an exchange did not have is left out.
-    pub(super) fn json(&self, out: &mut Vec<u8>, desk: &mut Desk<'_>) {
-        let moment = self.began(desk.stamps);
-        out.extend_from_slice(b"{\"at\":\"");
-        out.extend_from_slice(desk.stamps.rfc3339(moment));
-        milliseconds(out, moment);
-        out.extend_from_slice(b"Z\",\"at_ms\":");
-        number(out, moment.second);
-        milliseconds(out, moment);
-        out.extend_from_slice(b",\"shard\":");
-        number(out, u64::from(self.shard));
-        out.extend_from_slice(b",\"client\":\"");
-        // An address of our own writing.
-        out.extend_from_slice(self.peer.text.as_bytes());
-        if let Some(head) = self.head {
-            out.extend_from_slice(b"\",\"method\":\"");
-            // A token: letters, digits and harmless marks (RFC 9110 section 5.6.2).
-            out.extend_from_slice(head.method().as_str().as_bytes());
-            out.extend_from_slice(b"\",\"host\":\"");
-            escape::json(out, head.host());
-            out.extend_from_slice(b"\",\"path\":\"");
-            escape::json(out, head.path());
-            if let Some(query) = head.query() {
-                out.extend_from_slice(b"\",\"query\":\"");
-                desk.redaction.query(query, &mut |bytes| escape::json(out, bytes));
-            }
-            out.extend_from_slice(b"\",\"version\":\"");
-            out.extend_from_slice(version(head));
-        }
-        if let Some(route) = self.route {
-            out.extend_from_slice(b"\",\"route\":\"");
-            escape::json(out, route.key.as_bytes());
-            if let Some(service) = &route.service {
-                out.extend_from_slice(b"\",\"service\":\"");
-                escape::json(out, service.key.as_bytes());
-            }
-        }
-        if let Some(fault) = self.fault {
-            out.extend_from_slice(b"\",\"fault\":\"");
-            out.extend_from_slice(fault.name().as_bytes());
-        }
-        out.extend_from_slice(b"\",\"status\":");
-        number(out, u64::from(self.status));
-        out.extend_from_slice(b",\"received_bytes\":");
-        number(out, self.received_bytes);
-        out.extend_from_slice(b",\"sent_bytes\":");
-        number(out, self.sent_bytes);
-        out.extend_from_slice(b",\"duration_us\":");
-        number(out, self.duration_ns / 1_000);
-        out.extend_from_slice(b",\"tax_us\":");
-        number(out, self.spans.tax_ns(self.duration_ns) / 1_000);
-        for (name, ns) in [
-            (b",\"module_us\":".as_slice(), self.spans.module_ns),
-            (b",\"connect_us\":", self.spans.connect_ns),
-            (b",\"first_byte_us\":", self.spans.first_byte_ns),
-            (b",\"transfer_us\":", self.spans.transfer_ns),
-        ] {
-            if ns > 0 {
-                out.extend_from_slice(name);
-                number(out, ns / 1_000);
-            }
-        }
-        if let Some(rate) = desk.rate {
-            out.extend_from_slice(b",\"sample_rate\":");
-            out.extend_from_slice(rate.as_bytes());
-        }
-        out.extend_from_slice(b"}\n");
     }
 
     /// As a template says. What an exchange did not have is `-`.
@@ -195,13 +121,13 @@ impl Line<'_> {
             Field::At => {
                 let moment = self.began(desk.stamps);
                 out.extend_from_slice(desk.stamps.rfc3339(moment));
-                milliseconds(out, moment);
+                out.extend_from_slice(&moment.digits());
                 out.push(b'Z');
             }
             Field::AtMs => {
                 let moment = self.began(desk.stamps);
-                number(out, moment.second);
-                milliseconds(out, moment);
+                out.extend_from_slice(desk.stamps.seconds(moment));
+                out.extend_from_slice(&moment.digits());
             }
             Field::AtClf => {
                 let moment = self.began(desk.stamps);

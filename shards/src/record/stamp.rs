@@ -10,6 +10,7 @@ pub(super) struct Stamps {
     second: u64,
     rfc3339: [u8; 20],
     clf: [u8; 28],
+    seconds: [u8; 10],
 }
 
 /// A point in time.
@@ -19,9 +20,18 @@ pub(super) struct Moment {
     pub(super) ms: u16,
 }
 
+impl Moment {
+    /// Its milliseconds, in three digits.
+    pub(super) fn digits(self) -> [u8; 3] {
+        let digit = |value: u16| b'0' + (value % 10) as u8;
+        [digit(self.ms / 100), digit(self.ms / 10), digit(self.ms)]
+    }
+}
+
 impl Stamps {
     pub(super) fn new() -> Self {
-        let mut stamps = Self { distance_ns: 0, second: u64::MAX, rfc3339: [0; 20], clf: [0; 28] };
+        let mut stamps =
+            Self { distance_ns: 0, second: u64::MAX, rfc3339: [0; 20], clf: [0; 28], seconds: [0; 10] };
         stamps.adjust();
         stamps
     }
@@ -49,6 +59,12 @@ impl Stamps {
         &self.clf
     }
 
+    /// Seconds since 1970 in ten digits, which last until the year 2286.
+    pub(super) fn seconds(&mut self, moment: Moment) -> &[u8; 10] {
+        self.renew(moment.second);
+        &self.seconds
+    }
+
     fn renew(&mut self, second: u64) {
         if self.second != second {
             self.second = second;
@@ -60,6 +76,11 @@ impl Stamps {
     fn make(&mut self) {
         const MONTHS: [&[u8; 3]; 12] =
             [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+        let mut rest = self.second;
+        for digit in self.seconds.iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
         let (year, month, day) = date(self.second / 86_400);
         let of_day = self.second % 86_400;
         let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);

@@ -7,7 +7,10 @@ use crate::wire::Peer;
 use std::cell::RefCell;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
 use tidegate_codec::{HeadLimits, RequestHead};
+use tidegate_snapshot::{MethodSet, Route, Service};
 
 const LIMITS: HeadLimits = HeadLimits { line_bytes: 16 << 10, head_bytes: 64 << 10, fields: 100 };
 
@@ -38,18 +41,46 @@ impl Kept {
     }
 }
 
-fn head(text: &str) -> RequestHead {
+pub(super) fn head(text: &str) -> RequestHead {
     let mut head = RequestHead::default();
     assert!(head.parse(&mut text.as_bytes().to_vec(), &LIMITS).expect("a head"), "{text}");
     head
 }
 
-fn peer() -> Peer {
+pub(super) fn peer() -> Peer {
     let address = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 7), 4711));
     Peer { address, text: "192.0.2.7".into(), is_secure: false }
 }
 
-fn line<'a>(peer: &'a Peer, head: &'a RequestHead) -> Line<'a> {
+pub(super) fn route() -> Route {
+    let service = Service {
+        slot: 0,
+        key: "default/users".into(),
+        description: "{}".into(),
+        endpoints: Vec::new(),
+        retries: 0,
+        retry_wait: Duration::ZERO,
+        connect_timeout: Duration::ZERO,
+        request_timeout: Duration::ZERO,
+        hide_gateway_headers: false,
+        disable_query_params: false,
+    };
+    Route {
+        slot: 0,
+        key: "default/profiles".into(),
+        namespace: "default".into(),
+        description: "{}".into(),
+        methods: MethodSet::any(),
+        preserve_host: false,
+        strip_path: false,
+        allow_encoded_slash: false,
+        service: Some(Arc::new(service)),
+        pipeline: None,
+        max_body_bytes: 0,
+    }
+}
+
+pub(super) fn line<'a>(peer: &'a Peer, head: &'a RequestHead) -> Line<'a> {
     Line {
         shard: 3,
         peer,
@@ -67,7 +98,7 @@ fn line<'a>(peer: &'a Peer, head: &'a RequestHead) -> Line<'a> {
     }
 }
 
-fn rules(format: &str, redaction: Redaction) -> RecordRules {
+pub(super) fn rules(format: &str, redaction: Redaction) -> RecordRules {
     let format = RecordFormat::parse(format, &redaction).expect("a format");
     RecordRules { format, redaction, sampling: Sampling::default() }
 }
@@ -83,12 +114,13 @@ fn written(rules: RecordRules, write: impl FnOnce(&Records)) -> String {
 fn check(format: &str, redaction: Redaction, request: &str, expected: &str) {
     let (peer, head) = (peer(), head(request));
     let found = written(rules(format, redaction), |records| {
+        let route = route();
         let mut said = None;
         let mut fields = Fields::default();
         fields.set(b"Content-Type", b"text/plain").expect("a field");
         fields.set(b"Set-Cookie", b"id=hunter2").expect("a field");
         records.keep(&mut said, &fields);
-        records.add(&Line { said: said.as_ref(), ..line(&peer, &head) });
+        records.add(&Line { said: said.as_ref(), route: Some(&route), ..line(&peer, &head) });
         records.forget(said);
     });
     assert_eq!(found, format!("{expected}\n"), "{format}");
@@ -108,7 +140,7 @@ fn templates_show_what_they_name() {
         ("%{query};%{version}", "x=1&token=[redacted];HTTP/1.1"),
         ("%{status} %{received_bytes} %{sent_bytes} %{body_bytes} %{duration_us}", "200 80 300 100 1234"),
         ("%{tax_us} %{module_us} %{connect_us} %{first_byte_us} %{transfer_us}", "4 - 200 1000 -"),
-        ("%{route} %{service} %{fault} %{sample_rate}", "- - - 1"),
+        ("%{route} %{service} %{fault} %{sample_rate}", "default/profiles default/users - 1"),
         ("\"%{req.user-agent}\"", r#""curl \"8\"""#),
         ("%{req.User-Agent}", r#"curl\x20\"8\""#),
         ("%{req.authorization} %{req.cookie} %{req.referer}", "[redacted] - http://h/?code=[redacted]&a=1"),

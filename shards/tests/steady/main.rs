@@ -39,7 +39,10 @@ fn windows(client: &mut Client, request: &[u8], response_bytes: usize) -> Vec<u6
 
 /// Most windows are clean, and what the others saw comes from the clockwork: far below one for a request.
 fn check(what: &str, upstream: Upstream, request: &[u8], body: usize) {
-    let shard = Shard::start(upstream, Limits::default());
+    check_shard(what, Shard::start(upstream, Limits::default()), request, body);
+}
+
+fn check_shard(what: &str, shard: Shard, request: &[u8], body: usize) {
     let seen = windows(&mut Client::to(shard.address), request, body);
     let clean = seen.iter().filter(|count| **count == 0).count();
     println!("{what}: {clean} of {WINDOWS} windows of {WINDOW} requests without an allocation; {seen:?}");
@@ -55,4 +58,12 @@ fn nothing_is_allocated_for_a_request() {
     let mut post = b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 16384\r\n\r\n".to_vec();
     post.resize(post.len() + 16_384, b'x');
     check("POST of 16 KiB", Upstream::length(2), &post, 2);
+    for format in ["json", "combined", "%{query} %{req.cookie} %{resp.content-type}"] {
+        check_shard(
+            &format!("GET, logged: {format}"),
+            Shard::logging(Upstream::length(100), format),
+            GET,
+            100,
+        );
+    }
 }

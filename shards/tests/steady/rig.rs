@@ -8,12 +8,29 @@ use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 use tidegate_mailbox::{QueueReader, QueueWriter, SlotWriter, queue, slot};
 use tidegate_shards::{
-    Driver, Limits, Profiling, RingOptions, ShardOptions, cache_mesh, probe, spawn_shard, wakeups,
+    Driver, Limits, Profiling, RecordFormat, RecordRules, Redaction, RingOptions, ShardOptions, cache_mesh,
+    probe, spawn_shard, wakeups,
 };
 use tidegate_snapshot::{
-    DomainTable, Endpoint, MethodSet, Namespace, PathTree, Revision, Route, Service, Snapshot, ToAdmin,
-    ToShard,
+    DomainTable, Endpoint, MethodSet, Namespace, PathTree, RecordSink, Revision, Route, Service, Snapshot,
+    ToAdmin, ToShard,
 };
+
+/// Takes buffers of access lines and hands the same ones out again, as the recorder does.
+#[derive(Default)]
+struct Round(Vec<Vec<u8>>);
+
+impl RecordSink for Round {
+    fn buffer(&mut self) -> Vec<u8> {
+        self.0.pop().unwrap_or_else(|| Vec::with_capacity(64 << 10))
+    }
+
+    fn submit(&mut self, mut lines: Vec<u8>) -> bool {
+        lines.clear();
+        self.0.push(lines);
+        true
+    }
+}
 
 /// An upstream that answers every request with the same bytes.
 pub struct Upstream {
@@ -165,6 +182,19 @@ fn take_reports(mut reports: QueueReader<ToAdmin>) {
 impl Shard {
     /// Starts it before an upstream.
     pub fn start(upstream: Upstream, limits: Limits) -> Self {
+        Self::begin(upstream, limits, None)
+    }
+
+    /// Starts one that writes access lines in a format.
+    pub fn logging(upstream: Upstream, format: &str) -> Self {
+        Self::begin(upstream, Limits::default(), Some(format))
+    }
+
+    fn begin(upstream: Upstream, limits: Limits, format: Option<&str>) -> Self {
+        let redaction = Redaction::default();
+        let format = format.map(|format| RecordFormat::parse(format, &redaction).expect("a format"));
+        let records = format.is_some().then(|| Box::new(Round::default()) as Box<dyn RecordSink>);
+        let record_rules = RecordRules { format: format.unwrap_or_default(), ..RecordRules::default() };
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound");
         let (wake, source) = wakeups().expect("a socket pair");
@@ -189,9 +219,9 @@ impl Shard {
             admin: to_admin,
             reader: Arc::new(()),
             surroundings: Arc::default(),
-            records: None,
+            records,
             profile: Profiling::default(),
-            record_rules: Default::default(),
+            record_rules,
             started: Box::new(move |result| {
                 // Said on the shard's own thread.
                 counting::count_here();

@@ -20,7 +20,7 @@ use std::time::Duration;
 /// A start may replay a configuration of 10,000 routes.
 const START: Duration = Duration::from_secs(60);
 /// From the first connection on: some listen before they know their routes.
-const READY: Duration = Duration::from_secs(5);
+const READY: Duration = Duration::from_secs(15);
 
 /// A gateway that can be started.
 #[derive(Clone, Debug)]
@@ -213,4 +213,65 @@ fn checked(task: Task) -> Vec<Exchange> {
 pub(crate) fn wait_until_listening(child: &mut Child, port: u16) -> Result<(), Failure> {
     let listening = wait_for(START, || child.still_runs().map(|()| probe::listens(port).then_some(())))?;
     listening.ok_or_else(|| format!("nobody listens on port {port} after {START:?}:\n{}", child.said()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ability;
+    use crate::workload::Workload;
+    use clap::ValueEnum;
+
+    /// Everything that a peer is started with: its command line and the files in its folder.
+    fn written(peer: Peer, workload: Workload, plain: bool) -> Result<String, Failure> {
+        let dir = tempfile::tempdir().expect("a folder");
+        let certificate = Certificate::make("gateway.example", dir.path())?;
+        let own = dir.path().join("own");
+        fs::create_dir(&own).expect("a folder");
+        let task = Task { workload, plain };
+        let setup = Setup { task, dir: &own, port: 40_001, upstream: 40_002, certificate: &certificate };
+        // nginx is asked where its modules are; who has none of them has no such peer either.
+        let program = installed(peer.program()).unwrap_or_else(|| peer.program().into());
+        let command = peer_command(peer, &program, &setup)?;
+        let arguments: Vec<_> = command.get_args().map(|it| it.to_string_lossy().into_owned()).collect();
+        let files = fs::read_dir(&own).expect("a folder").flatten();
+        let files: String = files.filter_map(|file| fs::read_to_string(file.path()).ok()).collect();
+        Ok(arguments.join(" ") + &files)
+    }
+
+    #[test]
+    fn everybody_is_configured_for_what_it_takes_part_in() {
+        for peer in Peer::value_variants() {
+            for workload in Workload::value_variants() {
+                let entrant = Entrant::Peer(*peer, PathBuf::new());
+                if ability::can(&entrant, *workload).is_err() {
+                    continue;
+                }
+                let what = format!("{peer:?} {workload:?}");
+                let text = match written(*peer, *workload, false) {
+                    Ok(text) => text,
+                    Err(why) if why.contains("has no module") => continue,
+                    Err(why) => panic!("{what}: {why}"),
+                };
+                assert!(text.contains("40001"), "{what} listens nowhere:\n{text}");
+                let task = Task { workload: *workload, plain: false };
+                assert_eq!(
+                    text.contains("certificate.pem") || text.contains("both.pem"),
+                    task.transport().tls(),
+                    "{what}"
+                );
+                assert!(task.own_answer().is_none_or(|_| text.contains("4711")), "{what}:\n{text}");
+                assert!(!task.session() || text.contains("shop"), "{what}:\n{text}");
+                assert_eq!(text.contains("/small/99"), task.many_routes(), "{what}");
+            }
+        }
+    }
+
+    #[test]
+    fn many_routes_are_checked_at_both_ends() {
+        let of = |plain| checked(Task { workload: Workload::Routes10k, plain });
+        let hosts: Vec<String> = of(false).into_iter().map(|exchange| exchange.host).collect();
+        assert_eq!(hosts, ["shop-050.example", "shop-000.example", "shop-099.example"]);
+        assert_eq!(of(true).len(), 1);
+    }
 }

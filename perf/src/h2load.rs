@@ -37,8 +37,11 @@ impl H2load {
         cpu: usize,
         dir: &Path,
     ) -> Result<Self, Failure> {
-        let program =
-            installed("h2load").ok_or("h2load is not installed (Debian: apt install nghttp2-client)")?;
+        // The check of the answer needs the other one: nobody should be started for nothing.
+        let tools = ["nghttp", "h2load"].map(installed);
+        let [Some(_), Some(program)] = tools else {
+            return Err("h2load and nghttp are not installed (Debian: apt install nghttp2-client)".into());
+        };
         let Exchange { path, host, fields, .. } = exchange.clone();
         let (openssl, log) = (openssl_settings(dir)?, dir.join(format!("{name}.tsv")));
         let scheme = if tls { "https" } else { "http" };

@@ -1,8 +1,6 @@
 //! The access record: one line per answered request that is sampled, gathered in a buffer that the recorder takes when it
 //! is full. Formatting is all that a shard does for it; credentials do not get as far as the buffer.
 
-#[cfg(test)]
-mod cost;
 mod escape;
 mod format;
 mod json;

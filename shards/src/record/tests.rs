@@ -1,5 +1,7 @@
 //! Lines as an operator reads them, of requests that a client sent to break them, and how many there are.
 
+mod cost;
+
 use super::*;
 use crate::fault::Fault;
 use crate::profile::Spans;
@@ -41,18 +43,18 @@ impl Kept {
     }
 }
 
-pub(super) fn head(text: &str) -> RequestHead {
+fn head(text: &str) -> RequestHead {
     let mut head = RequestHead::default();
     assert!(head.parse(&mut text.as_bytes().to_vec(), &LIMITS).expect("a head"), "{text}");
     head
 }
 
-pub(super) fn peer() -> Peer {
+fn peer() -> Peer {
     let address = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 7), 4711));
     Peer { address, text: "192.0.2.7".into(), is_secure: false }
 }
 
-pub(super) fn route() -> Route {
+fn route() -> Route {
     let service = Service {
         slot: 0,
         key: "default/users".into(),
@@ -80,7 +82,7 @@ pub(super) fn route() -> Route {
     }
 }
 
-pub(super) fn line<'a>(peer: &'a Peer, head: &'a RequestHead) -> Line<'a> {
+fn line<'a>(peer: &'a Peer, head: &'a RequestHead) -> Line<'a> {
     Line {
         shard: 3,
         peer,
@@ -98,7 +100,7 @@ pub(super) fn line<'a>(peer: &'a Peer, head: &'a RequestHead) -> Line<'a> {
     }
 }
 
-pub(super) fn rules(format: &str, redaction: Redaction) -> RecordRules {
+fn rules(format: &str, redaction: Redaction) -> RecordRules {
     let format = RecordFormat::parse(format, &redaction).expect("a format");
     RecordRules { format, redaction, sampling: Sampling::default() }
 }

@@ -1,7 +1,6 @@
 //! What a line costs the shard, which has 100 ns for it. The figures mean something in an optimised build alone, and are
 //! bounded there.
 
-use super::tests::{head, line, peer, route, rules};
 use super::*;
 use std::hint::black_box;
 use std::time::Instant;

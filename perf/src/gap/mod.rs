@@ -44,14 +44,16 @@ pub(crate) struct Measured {
     pub(crate) outside: Seen,
     /// Packets that the capture had no room for.
     pub(crate) lost: u32,
-    /// What the gateway says of itself, if it can, and what lies between the two.
-    pub(crate) inside: Option<(Inside, Kernel)>,
+    /// A relay in the gateway's place.
+    pub(crate) relay: Relayed,
+    /// What the gateway says of itself; none of peers, an error where it would not.
+    pub(crate) inside: Option<Result<Inside, Failure>>,
 }
 
-/// A relay of bytes at the same rate in the gateway's place: the difference of the two is what the kernel puts between
-/// a packet's stamp and the clock of whoever reads it.
+/// A relay of bytes at the same rate in the gateway's place: what any gateway costs at least, and in the difference of
+/// the two what the kernel puts between a packet's stamp and the clock of whoever reads it.
 #[derive(Debug)]
-pub(crate) struct Kernel {
+pub(crate) struct Relayed {
     pub(crate) outside: Seen,
     /// Nanoseconds.
     pub(crate) inside: Histogram<u64>,
@@ -108,15 +110,15 @@ fn measure(
         // What is asked from now on counts, so it is asked for when the load begins.
         let asking = admin.map(|admin| scope.spawn(move || inside::profile(admin, length)));
         let (load, captured) = capture(&plan, ports)?;
-        let inside = asking.map(|asking| asking.join().map_err(|_| "the asking thread panicked")?);
-        Ok::<_, Failure>((load, captured, inside.transpose()?))
+        let panicked = |_| Err("the asking thread panicked".into());
+        let inside = asking.map(|asking| asking.join().unwrap_or_else(panicked));
+        Ok::<_, Failure>((load, captured, inside))
     })?;
     gateway.cpu_time()?;
     let name = gateway.name;
     // The relay is to find the CPU as the gateway did: free.
     drop(gateway);
-    let kernel = |inside| Ok::<_, Failure>((inside, kernel(&plan, upstream, options.cpu)?));
-    let inside = inside.map(kernel).transpose()?;
+    let relay = relayed(&plan, upstream, options.cpu)?;
     let Captured { segments, lost } = captured;
     Ok(Measured {
         gateway: name,
@@ -125,19 +127,20 @@ fn measure(
         load,
         outside: exchanges::exchanges(&segments),
         lost,
+        relay,
         inside,
     })
 }
 
 /// Measures a relay as the gateway was, with the same load.
-fn kernel(plan: &Plan, upstream: u16, cpu: usize) -> Result<Kernel, Failure> {
+fn relayed(plan: &Plan, upstream: u16, cpu: usize) -> Result<Relayed, Failure> {
     let relay = Relay::start(upstream, cpu)?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, relay.port));
     let plan = Plan { address, ..plan.clone() };
     run_plan(&Plan { length: WARM_UP, ..plan.clone() })?;
     let ports = Ports { gateway: relay.port, upstream };
     let (_, Captured { segments, .. }) = capture(&plan, ports)?;
-    Ok(Kernel { outside: exchanges::exchanges(&segments), inside: relay.end()? })
+    Ok(Relayed { outside: exchanges::exchanges(&segments), inside: relay.end()? })
 }
 
 /// Runs a load and captures what passes meanwhile.

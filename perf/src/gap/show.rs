@@ -1,7 +1,7 @@
 //! What was measured from outside, as a table and as JSON, with what the figures hold and what they do not.
 
 use super::inside::Figures;
-use super::{Kernel, Measured};
+use super::{Measured, Relayed};
 use crate::pace::{QUANTILES, quantiles};
 use crate::table::align;
 use hdrhistogram::Histogram;
@@ -26,7 +26,7 @@ const AGREED_US: f64 = 5.0;
 
 /// For people.
 pub(crate) fn table(measured: &Measured) -> String {
-    let Measured { gateway, rate, connections, load, outside, .. } = measured;
+    let Measured { gateway, rate, connections, load, outside, relay, .. } = measured;
     let mut text = format!(
         "{gateway}: {rate:.0} requests a second over {connections} connections, {} exchanges seen whole, {} not\n",
         outside.gateway.len(),
@@ -49,27 +49,34 @@ pub(crate) fn table(measured: &Measured) -> String {
         row("the client, from when it was due", &load.corrected),
         row("the client, from when it was sent", &load.service),
     ];
-    if let Some((inside, kernel)) = &measured.inside {
-        let cells = |name: &str, figures: Figures, signed: bool| {
-            let shown = |us: &f64| if signed { format!("{us:+.1}") } else { format!("{us:.1}") };
-            [name.to_owned()].into_iter().chain(figures.iter().map(shown)).collect::<Vec<_>>()
-        };
-        let apart = Apart::new(&outside.gateway, inside.tax, kernel);
+    let cells = |name: &str, figures: Figures, signed: bool| {
+        let shown = |us: &f64| if signed { format!("{us:+.1}") } else { format!("{us:.1}") };
+        [name.to_owned()].into_iter().chain(figures.iter().map(shown)).collect::<Vec<_>>()
+    };
+    rows.push(row("a relay of bytes in its place", &relay.outside.gateway));
+    rows.push(cells(
+        "more than the relay",
+        less(figures(&outside.gateway), figures(&relay.outside.gateway)),
+        true,
+    ));
+    let said = measured.inside.as_ref().and_then(|inside| inside.as_ref().ok());
+    let apart = said.map(|inside| Apart::new(&outside.gateway, inside.tax, relay));
+    if let (Some(inside), Some(apart)) = (said, &apart) {
         rows.push(cells("inside: tax, the gateway's time", inside.tax, false));
         rows.push(cells("inside: total", inside.total, false));
         rows.push(cells("the gateway's time, outside - inside", apart.gateway, true));
-        rows.push(cells("the same of a relay of bytes", apart.kernel, true));
+        rows.push(cells("the same of the relay", apart.kernel, true));
         rows.push(cells("left of the difference", apart.left, true));
-        align(&mut text, &rows);
+    }
+    align(&mut text, &rows);
+    if let Some(apart) = &apart {
         let _ = writeln!(text, "  {}", verdict(apart.left));
-    } else {
-        align(&mut text, &rows);
     }
     for warning in warnings(measured) {
         let _ = writeln!(text, "  ! {warning}");
     }
     text.push_str(OUTSIDE);
-    if measured.inside.is_some() {
+    if apart.is_some() {
         text.push_str(INSIDE);
     }
     text
@@ -85,7 +92,7 @@ struct Apart {
 }
 
 impl Apart {
-    fn new(outside: &Histogram<u64>, tax: Figures, kernel: &Kernel) -> Self {
+    fn new(outside: &Histogram<u64>, tax: Figures, kernel: &Relayed) -> Self {
         let gateway = less(figures(outside), tax);
         let kernel = less(figures(&kernel.outside.gateway), figures(&kernel.inside));
         Self { gateway, kernel, left: less(gateway, kernel) }
@@ -118,17 +125,20 @@ fn warnings(measured: &Measured) -> Vec<String> {
     if measured.lost > 0 {
         warnings.push(format!("{} packets were not captured for want of room", measured.lost));
     }
+    if let Some(Err(why)) = &measured.inside {
+        warnings.push(why.clone());
+    }
     warnings
 }
 
 /// For programs. Times in microseconds.
 pub(crate) fn json(measured: &Measured) -> Value {
-    let Measured { gateway, rate, connections, load, outside, lost, inside } = measured;
+    let Measured { gateway, rate, connections, load, outside, lost, relay, inside } = measured;
     let named = |figures: Figures| -> Value {
         QUANTILES.iter().zip(figures).map(|((name, _), us)| (*name, json!(us))).collect()
     };
-    let apart = inside.as_ref().map(|(inside, kernel)| Apart::new(&outside.gateway, inside.tax, kernel));
-    let inside = inside.as_ref().map(|(inside, _)| inside);
+    let inside = inside.as_ref().and_then(|inside| inside.as_ref().ok());
+    let apart = inside.map(|inside| Apart::new(&outside.gateway, inside.tax, relay));
     json!({
         "gateway": gateway, "rate": rate, "connections": connections,
         "exchanges": outside.gateway.len(), "incomplete": outside.incomplete, "packets_lost": lost,
@@ -138,6 +148,7 @@ pub(crate) fn json(measured: &Measured) -> Value {
         "outside_total_us": quantiles(&outside.total),
         "client_latency_us": quantiles(&load.corrected),
         "client_uncorrected_us": quantiles(&load.service),
+        "relay_outside_gateway_us": quantiles(&relay.outside.gateway),
         "inside_exchanges": inside.map(|inside| inside.count),
         "inside_tax_us": inside.map(|inside| named(inside.tax)),
         "inside_total_us": inside.map(|inside| named(inside.total)),
@@ -151,6 +162,28 @@ pub(crate) fn json(measured: &Measured) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gap::exchanges::Seen;
+
+    #[test]
+    fn what_the_kernel_puts_between_is_taken_off_the_difference() {
+        let times = |us: u64| {
+            let mut times = crate::pace::histogram();
+            times.saturating_record(us * 1_000);
+            times
+        };
+        let seen = |us| Seen {
+            request: times(us),
+            response: times(us),
+            gateway: times(us),
+            total: times(us),
+            incomplete: 0,
+        };
+        let kernel = Relayed { outside: seen(22), inside: times(10) };
+        let apart = Apart::new(&times(50), [35.0; QUANTILES.len()], &kernel);
+        for (found, expected) in [(apart.gateway, 15.0), (apart.kernel, 12.0), (apart.left, 3.0)] {
+            assert!(found.iter().all(|us| (us - expected).abs() < 0.1), "{found:?} {expected}");
+        }
+    }
 
     #[test]
     fn agreement_is_of_the_median_and_the_99th_percentile() {

@@ -7,6 +7,9 @@ pub(crate) struct Schedule {
     /// Some: gaps are drawn at random, so that requests come as from many independent clients.
     poisson: Option<fastrand::Rng>,
     end: f64,
+    /// Requests of an even load, so that rounding adds none.
+    even: u64,
+    taken: u64,
     next: f64,
 }
 
@@ -17,22 +20,29 @@ impl Schedule {
             gap: 1e9 / rate,
             poisson: seed.map(fastrand::Rng::with_seed),
             end: length_ns as f64,
+            even: (rate * length_ns as f64 / 1e9 - 1e-6).ceil() as u64,
+            taken: 0,
             next: 0.0,
         }
     }
 
     /// The next due time; none when the load is over.
     pub(crate) fn peek(&self) -> Option<u64> {
-        (self.next < self.end).then_some(self.next as u64)
+        let over = match self.poisson {
+            None => self.taken == self.even,
+            Some(_) => self.next >= self.end,
+        };
+        (!over).then_some(self.next as u64)
     }
 
     /// Takes the next due time if it is not after `now`.
     pub(crate) fn due(&mut self, now: u64) -> Option<u64> {
         let due = self.peek().filter(|due| *due <= now)?;
-        self.next += match &mut self.poisson {
-            None => self.gap,
+        self.taken += 1;
+        self.next = match &mut self.poisson {
+            None => self.taken as f64 * self.gap,
             // The inverse of the exponential distribution; 1 - f64() is never 0.
-            Some(random) => -(1.0 - random.f64()).ln() * self.gap,
+            Some(random) => self.next - (1.0 - random.f64()).ln() * self.gap,
         };
         Some(due)
     }
@@ -50,7 +60,9 @@ mod tests {
     fn requests_are_due_at_a_fixed_beat() {
         assert_eq!(all(Schedule::new(4.0, 1_000_000_000, None)), [0, 250_000_000, 500_000_000, 750_000_000]);
         // A beat that is no whole number of nanoseconds does not drift.
-        assert_eq!(all(Schedule::new(30_000.0, 1_000_000_000, None)).len(), 30_000);
+        for rate in [3_000.0, 7_777.0, 30_000.0] {
+            assert_eq!(all(Schedule::new(rate, 2_000_000_000, None)).len() as f64, 2.0 * rate);
+        }
         let mut schedule = Schedule::new(1000.0, 1_000_000_000, None);
         assert_eq!(schedule.due(0), Some(0));
         assert_eq!((schedule.due(999_999), schedule.peek()), (None, Some(1_000_000)));

@@ -2,9 +2,11 @@
 
 use super::Check;
 use super::host::Host;
+use crate::metal::Metal;
+use crate::steer::Steer;
 
-pub fn checks(host: &Host) -> Vec<Check> {
-    let mut checks = vec![version(host)];
+pub fn checks(host: &Host, metal: &Metal) -> Vec<Check> {
+    let mut checks = vec![version(host, metal)];
     checks.extend(io_uring_disabled(host));
     checks.extend(clock_source(host));
     checks.extend(steal(host));
@@ -14,7 +16,7 @@ pub fn checks(host: &Host) -> Vec<Check> {
     checks
 }
 
-fn version(host: &Host) -> Check {
+fn version(host: &Host, metal: &Metal) -> Check {
     let release = host.text("proc/sys/kernel/osrelease").unwrap_or_default();
     let mut parts = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
     let version = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
@@ -24,10 +26,15 @@ fn version(host: &Host) -> Check {
             .costs("the shards run on epoll: io_uring pays from 6.1 on (DEFER_TASKRUN)")
             .fix("boot Linux 6.1 or newer");
     }
-    if version < (6, 2) {
-        return Check::note("kernel", finding)
-            .costs("--steer incoming-cpu needs 6.2; --steer cpu works")
-            .fix("boot Linux 6.2 or newer where you want it");
+    let missed = [
+        (metal.steer == Steer::IncomingCpu, (6, 2), "--steer incoming-cpu does nothing; --steer cpu works"),
+        (metal.busy_poll_us > 0, (6, 9), "--busy-poll-us looks at the ring only, not into the network card"),
+        (metal.ring_collect_us > 0, (6, 12), "--ring-collect-us does nothing"),
+    ];
+    if let Some((_, (major, minor), cost)) = missed.iter().find(|(asked, from, _)| *asked && version < *from)
+    {
+        let fix = format!("boot Linux {major}.{minor} or newer, or leave the flag away");
+        return Check::weak("kernel", finding).costs(*cost).fix(fix);
     }
     Check::good("kernel", finding)
 }

@@ -130,7 +130,7 @@ impl Doctor {
             Err(why) => return vec![Check::new("flags", Grade::Bad, why)],
         };
         let host = Host::new(Path::new("/"), &machine);
-        let mut checks = kernel::checks(&host);
+        let mut checks = kernel::checks(&host, &self.metal);
         checks.extend(cores::checks(&host, &machine));
         checks.extend(process::checks(self, &machine));
         checks.extend(tcp::checks(&host, &self.metal, self.upstream_max_per_address));

@@ -19,7 +19,7 @@ fn checks(files: &[(&str, &str)], cpus: &[usize], words: &str) -> Vec<Check> {
     let (host, metal) = (Host::of(root.path(), cpus), metal(words));
     // The machine is only asked for its list of CPUs.
     let machine = Machine::decide(&self::metal("--cpus any")).expect("decided");
-    let mut all = kernel::checks(&host);
+    let mut all = kernel::checks(&host, &metal);
     all.extend(cores::checks(&host, &machine));
     all.extend(tcp::checks(&host, &metal, 4_096));
     all.extend(network::checks(&host, metal.steer, "8080"));
@@ -51,7 +51,7 @@ fn the_kernel() {
     };
     for (path, text, what, grade, parts) in [
         ("proc/sys/kernel/osrelease", "5.15.0-91-generic\n", "kernel", Weak, &["Linux 5.15", "6.1"][..]),
-        ("proc/sys/kernel/osrelease", "6.1.0\n", "kernel", Note, &["incoming-cpu"]),
+        ("proc/sys/kernel/osrelease", "6.1.0\n", "kernel", Good, &["6.1.0"]),
         ("proc/sys/kernel/osrelease", "6.12.3-arch1\n", "kernel", Good, &["6.12.3"]),
         ("proc/sys/kernel/io_uring_disabled", "0\n", "io_uring_sysctl", Good, &[]),
         (
@@ -97,6 +97,15 @@ fn the_kernel() {
         ("sys/devices/system/cpu/vulnerabilities/spectre_v2", "Not affected", "mitigations", Good, &[]),
     ] {
         check(&[(path, text)], &[0, 1], "", what, grade, parts);
+    }
+    let release = [("proc/sys/kernel/osrelease", "6.1.0")];
+    for (words, grade, part) in [
+        ("--steer incoming-cpu", Weak, "6.2"),
+        ("--busy-poll-us 50", Weak, "6.9"),
+        ("--ring-collect-us 20", Weak, "6.12"),
+        ("--steer cpu", Good, "6.1.0"),
+    ] {
+        check(&release, &[0], words, "kernel", grade, &[part]);
     }
     for (current, available, grade, part) in [
         ("tsc", "tsc hpet acpi_pm", Good, "tsc"),

@@ -91,7 +91,9 @@ fn every_ring_and_every_option_serves() {
     let upstream = Upstream::answering(|_| ok("fine"));
     for flags in [
         "--ring-mode defer --ring-entries 256 --ring-completions 4096",
-        "--ring-mode cooperative",
+        "--ring-mode cooperative --busy-poll-us 30",
+        "--busy-poll-us 50 --ring-collect-us 20",
+        "--ring-mode kernel-thread --busy-poll-us 50",
         "--ring-mode interrupting",
         "--ring-mode kernel-thread --ring-thread-idle 5ms",
         "--cpus node:0,physical --numa-memory bound",

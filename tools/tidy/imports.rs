@@ -12,6 +12,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("admin/snapshot/Cargo.toml", &[]),
     ("shards/Cargo.toml", &["snapshot", "mailbox", "reactor", "codec", "js"]),
     ("shards/reactor/Cargo.toml", &[]),
+    ("shards/reactor/ring/Cargo.toml", &[]),
     ("shards/codec/Cargo.toml", &[]),
     ("shards/mailbox/Cargo.toml", &[]),
     ("js/Cargo.toml", &[]),
@@ -40,6 +41,7 @@ const OUTSIDE: &[(&str, &[&str], bool)] = &[
     ("jsonschema", &["admin/Cargo.toml"], false),
     ("monoio*", &["shards/reactor/Cargo.toml"], false),
     ("io-uring", &["shards/reactor/Cargo.toml"], false),
+    ("uring", &["shards/reactor/ring/Cargo.toml"], false),
     // TLS is the shards' alone; the process reads the certificates that they trust, and the load makes handshakes.
     ("rustls-native-certs", &["Cargo.toml"], false),
     ("rustls-pki-types", &["Cargo.toml"], true),

@@ -67,11 +67,15 @@ pub struct RingOptions {
     pub completions: u32,
     /// When the kernel works.
     pub mode: RingMode,
+    /// Microseconds for which a shard without work looks for some before it sleeps; 0 sleeps at once.
+    pub busy_poll_us: u32,
+    /// Microseconds for which a sleeping shard lets completions gather before it is woken; 0 wakes it with the first.
+    pub collect_us: u32,
 }
 
 impl Default for RingOptions {
     fn default() -> Self {
-        Self { entries: 1_024, completions: 0, mode: RingMode::Defer }
+        Self { entries: 1_024, completions: 0, mode: RingMode::Defer, busy_poll_us: 0, collect_us: 0 }
     }
 }
 
@@ -92,6 +96,13 @@ fn builder(options: RingOptions) -> io_uring::Builder {
             }
         }
     }
+    if options.busy_poll_us > 0
+        && !matches!(options.mode, RingMode::KernelThread { .. } | RingMode::Interrupting)
+    {
+        // Without this the shard cannot see that the kernel has something for it.
+        builder.setup_taskrun_flag();
+    }
+    builder.waiting(io_uring::Waiting { busy_poll_us: options.busy_poll_us, collect_us: options.collect_us });
     if options.completions > 0 {
         builder.setup_cqsize(options.completions);
     }

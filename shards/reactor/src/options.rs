@@ -30,9 +30,6 @@ pub struct SocketOptions {
     pub user_timeout: Duration,
     /// Unsent bytes in the kernel from which on a socket takes no more; 0 is no bound but the send buffer.
     pub unsent_bytes: u32,
-    /// Microseconds that the kernel looks into the network card's queue itself before it waits; 0 never. What is refused
-    /// (more than `net.core.busy_read` needs `CAP_NET_ADMIN`) is left as it was.
-    pub busy_poll_us: u32,
     /// Addresses of this host that connections to others come from, in turn; empty leaves it to the kernel. Each of them
     /// has ports of its own.
     pub sources: &'static [IpAddr],
@@ -78,10 +75,6 @@ impl SocketOptions {
         }
         if self.unsent_bytes > 0 {
             socket.set_tcp_notsent_lowat(self.unsent_bytes).map_err(|e| named("TCP_NOTSENT_LOWAT", &e))?;
-        }
-        if self.busy_poll_us > 0 {
-            let _ = set(socket, libc::SOL_SOCKET, libc::SO_BUSY_POLL, self.busy_poll_us as libc::c_int);
-            let _ = set(socket, libc::SOL_SOCKET, libc::SO_PREFER_BUSY_POLL, 1);
         }
         Ok(())
     }

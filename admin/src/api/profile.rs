@@ -163,25 +163,30 @@ impl Dump {
         }
     }
 
-    /// Waits for what comes, for a moment, and adds it; `true` at the end. Intervals that began within the window count.
+    /// Waits for what comes, for a moment, and adds it; `true` at the end. Intervals that began within the window count;
+    /// of a shard whose interval is longer than the window, the first that begins after it.
     async fn step(&mut self) -> bool {
         // Nobody else ends the sender while the profiles are held.
         let _ = tokio::time::timeout(AGAIN, self.arrivals.changed()).await;
-        let (newest, found, all_told) = {
-            let book = self.profiles.book();
-            let (newest, found) = book.after(self.seen);
-            (newest, found, book.told_until(self.window.to_ms))
-        };
+        let (newest, found) = self.profiles.book().after(self.seen);
         self.seen = newest;
-        for kept in found.iter().filter(|kept| kept.began_in(self.window)) {
-            self.merge.add(kept);
+        for kept in &found {
+            if kept.began_in(self.window) || kept.began_after(self.window) && !self.merge.knows(kept) {
+                self.merge.add(kept);
+            }
         }
         let now = now_ms();
         let over = now >= self.window.to_ms;
         if !over {
             self.renew();
         }
-        over && (all_told || now >= self.window.to_ms + self.window.interval_ms + LATE_MS)
+        let all_told = |dump: &Self| {
+            dump.profiles
+                .book()
+                .newest_told()
+                .all(|kept| kept.ended_after(dump.window) && dump.merge.knows(kept))
+        };
+        over && (all_told(self) || now >= self.window.to_ms + self.window.interval_ms + LATE_MS)
     }
 
     /// A line for whoever follows.

@@ -86,19 +86,20 @@ impl Book {
         }
     }
 
-    fn newest_of_shards(&self) -> impl Iterator<Item = &Kept> {
+    /// The newest interval of every shard that has told something.
+    pub(crate) fn newest_told(&self) -> impl Iterator<Item = &Kept> {
         self.shards.values().filter_map(|shard| shard.kept.back().map(|kept| &**kept))
     }
 
     /// How long shards gather.
     pub(crate) fn interval_ms(&self) -> u64 {
-        self.newest_of_shards().map(Kept::ms).max().unwrap_or(INTERVAL_MS).max(1)
+        self.newest_told().map(Kept::ms).max().unwrap_or(INTERVAL_MS).max(1)
     }
 
     /// The newest span of so many milliseconds that shards have told of, and its intervals.
     pub(crate) fn back(&self, for_ms: u64, now_ms: u64) -> (Window, Vec<Arc<Kept>>) {
         let interval_ms = self.interval_ms();
-        let known = self.newest_of_shards().map(|kept| kept.ended_ms).max().unwrap_or(0);
+        let known = self.newest_told().map(|kept| kept.ended_ms).max().unwrap_or(0);
         // A shard that is silent for longer than it gathers has served nothing since.
         let to_ms = known.max(now_ms.saturating_sub(interval_ms + interval_ms / 2));
         let window = Window { from_ms: to_ms.saturating_sub(for_ms.max(interval_ms)), to_ms, interval_ms };
@@ -119,12 +120,6 @@ impl Book {
         let mut found: Vec<Arc<Kept>> = self.shards.values().flat_map(newer).collect();
         found.sort_by_key(|kept| kept.seq);
         (self.newest, found)
-    }
-
-    /// Whether every shard that was ever heard of has told until then.
-    pub(crate) fn told_until(&self, ms: u64) -> bool {
-        !self.shards.is_empty()
-            && self.shards.values().all(|shard| shard.kept.back().is_some_and(|kept| kept.ended_ms >= ms))
     }
 
     /// What Prometheus is told, by shard.

@@ -118,6 +118,16 @@ impl Kept {
         (window.from_ms..window.to_ms).contains(&self.began_ms)
     }
 
+    /// Whether it began after a window.
+    pub(crate) fn began_after(&self, window: Window) -> bool {
+        self.began_ms >= window.to_ms
+    }
+
+    /// Whether it reaches to the end of a window.
+    pub(crate) fn ended_after(&self, window: Window) -> bool {
+        self.ended_ms >= window.to_ms
+    }
+
     /// How long it is.
     pub(super) fn ms(&self) -> u64 {
         self.ended_ms - self.began_ms

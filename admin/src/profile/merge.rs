@@ -93,8 +93,10 @@ impl Window {
     /// A shard that serves nothing tells nothing, so the time between them counts; and at both ends the window's own
     /// unless an interval lies over it.
     fn seen_ms(self, began: u64, ended: u64) -> u64 {
-        let from = if began < self.from_ms + self.interval_ms { began } else { self.from_ms };
-        let to = if ended + self.interval_ms > self.to_ms { ended } else { self.to_ms };
+        // Shards take a little longer than they should.
+        let interval_ms = self.interval_ms + self.interval_ms / 4;
+        let from = if began < self.from_ms + interval_ms { began } else { self.from_ms };
+        let to = if ended + interval_ms > self.to_ms { ended } else { self.to_ms };
         to.saturating_sub(from)
     }
 }
@@ -159,6 +161,11 @@ impl Merge {
     pub(crate) fn seen_ms(&self) -> u64 {
         let of_shards = self.spans.values().map(|(began, ended)| self.window.seen_ms(*began, *ended));
         of_shards.max().unwrap_or(self.window.to_ms.saturating_sub(self.window.from_ms))
+    }
+
+    /// Whether something of the same shard is in it.
+    pub(crate) fn knows(&self, kept: &Kept) -> bool {
+        self.spans.contains_key(&kept.shard)
     }
 
     /// Shards that were heard of.

@@ -91,6 +91,27 @@ async fn a_dump_counts_what_comes_from_now_on() {
 }
 
 #[tokio::test]
+async fn an_interval_longer_than_a_dump_is_waited_for() {
+    let node = Node::start().await;
+    let profiles = Arc::clone(&node.state.inner.profiles);
+    let interval = |began_ms: u64, ended_ms: u64| {
+        let one = interval(0, 5);
+        IntervalProfile { began_ms, ended_ms, ..one }
+    };
+    let began = now_ms();
+    profiles.keep(&interval(began - 400, began));
+    let feeding = tokio::spawn(async move {
+        // One that began before the dump, and one that begins after it.
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        profiles.keep(&interval(began, began + 300));
+        profiles.keep(&interval(began + 300, began + 600));
+    });
+    let got = node.get("/api/v1/profile?for=100ms&wait=true").await.json();
+    feeding.await.expect("fed");
+    assert_eq!((&got["data"]["rows"][0]["count"], &got["data"]["shards"]), (&json!(5), &json!(1)), "{got}");
+}
+
+#[tokio::test]
 async fn what_makes_no_sense_is_told() {
     let node = Node::start().await;
     for (query, why) in [

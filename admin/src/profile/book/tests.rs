@@ -125,14 +125,14 @@ fn figures_and_errors_of_rows() {
 #[test]
 fn what_came_after() {
     let mut book = Book::default();
-    assert!(!book.told_until(0) && book.after(0).1.is_empty());
+    assert!(book.newest_told().next().is_none() && book.after(0).1.is_empty());
     let first = book.keep(&interval(0, 5_000, 1, 1), 5_000);
     book.keep(&interval(1, 5_200, 1, 1), 5_200);
     let (newest, found) = book.after(first);
     assert_eq!((newest, found.iter().map(|kept| kept.shard).collect::<Vec<_>>()), (2, vec![1]));
     assert_eq!(book.after(0).1.len(), 2);
     assert!(book.after(newest).1.is_empty());
-    assert!(book.told_until(5_000) && !book.told_until(5_001));
+    assert_eq!(book.newest_told().map(|kept| kept.ended_ms).collect::<Vec<_>>(), [5_000, 5_200]);
 }
 
 #[test]

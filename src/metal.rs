@@ -92,11 +92,6 @@ pub struct Metal {
     #[arg(long, value_name = "US", default_value_t = 0, help_heading = "Cores",
           value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub busy_poll_us: u32,
-    /// A sleeping shard is woken when 16 events have gathered or after so many microseconds, not with the first (Linux
-    /// 6.12): fewer wake-ups for that much latency. 0 is off
-    #[arg(long, value_name = "US", default_value_t = 0, help_heading = "Ring",
-          value_parser = clap::value_parser!(u32).range(0..=10_000))]
-    pub ring_collect_us: u32,
     /// Completion queue entries of each ring, at least --ring-entries; 0 is twice as many. For many thousand connections
     /// that speak at once: what does not fit goes through a slower list in the kernel
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Ring",
@@ -176,7 +171,6 @@ impl Metal {
             completions: self.ring_completions,
             mode,
             busy_poll_us: self.busy_poll_us,
-            collect_us: self.ring_collect_us,
         }
     }
 

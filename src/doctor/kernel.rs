@@ -29,7 +29,6 @@ fn version(host: &Host, metal: &Metal) -> Check {
     let missed = [
         (metal.steer == Steer::IncomingCpu, (6, 2), "--steer incoming-cpu does nothing; --steer cpu works"),
         (metal.busy_poll_us > 0, (6, 9), "--busy-poll-us looks at the ring only, not into the network card"),
-        (metal.ring_collect_us > 0, (6, 12), "--ring-collect-us does nothing"),
     ];
     if let Some((_, (major, minor), cost)) = missed.iter().find(|(asked, from, _)| *asked && version < *from)
     {

@@ -102,7 +102,6 @@ fn the_kernel() {
     for (words, grade, part) in [
         ("--steer incoming-cpu", Weak, "6.2"),
         ("--busy-poll-us 50", Weak, "6.9"),
-        ("--ring-collect-us 20", Weak, "6.12"),
         ("--steer cpu", Good, "6.1.0"),
     ] {
         check(&release, &[0], words, "kernel", grade, &[part]);

@@ -92,7 +92,7 @@ fn every_ring_and_every_option_serves() {
     for flags in [
         "--ring-mode defer --ring-entries 256 --ring-completions 4096",
         "--ring-mode cooperative --busy-poll-us 30",
-        "--busy-poll-us 50 --ring-collect-us 20",
+        "--busy-poll-us 50",
         "--ring-mode kernel-thread --busy-poll-us 50",
         "--ring-mode interrupting",
         "--ring-mode kernel-thread --ring-thread-idle 5ms",

@@ -69,13 +69,11 @@ pub struct RingOptions {
     pub mode: RingMode,
     /// Microseconds for which a shard without work looks for some before it sleeps; 0 sleeps at once.
     pub busy_poll_us: u32,
-    /// Microseconds for which a sleeping shard lets completions gather before it is woken; 0 wakes it with the first.
-    pub collect_us: u32,
 }
 
 impl Default for RingOptions {
     fn default() -> Self {
-        Self { entries: 1_024, completions: 0, mode: RingMode::Defer, busy_poll_us: 0, collect_us: 0 }
+        Self { entries: 1_024, completions: 0, mode: RingMode::Defer, busy_poll_us: 0 }
     }
 }
 
@@ -102,7 +100,7 @@ fn builder(options: RingOptions) -> io_uring::Builder {
         // Without this the shard cannot see that the kernel has something for it.
         builder.setup_taskrun_flag();
     }
-    builder.waiting(io_uring::Waiting { busy_poll_us: options.busy_poll_us, collect_us: options.collect_us });
+    builder.waiting(io_uring::Waiting { busy_poll_us: options.busy_poll_us });
     if options.completions > 0 {
         builder.setup_cqsize(options.completions);
     }

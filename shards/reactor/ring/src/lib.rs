@@ -19,13 +19,7 @@ pub struct Waiting {
     /// How long the thread looks for completions before it sleeps, and then the kernel for packets in the network card's
     /// queue where it knows how (Linux 6.9).
     pub busy_poll_us: u32,
-    /// Once the thread sleeps, completions are collected for so long before it is woken (Linux 6.12); 0 wakes it with the
-    /// first.
-    pub collect_us: u32,
 }
-
-/// Completions that end the collecting before its time.
-const COLLECTED: usize = 16;
 
 /// Makes rings.
 #[derive(Clone)]
@@ -66,14 +60,11 @@ impl Builder {
     /// A ring with so many submission entries, for this thread.
     pub fn build(&self, entries: u32) -> io::Result<IoUring> {
         let ring = self.inner.build(entries)?;
-        let mut waiting = self.waiting;
+        let waiting = self.waiting;
         if waiting.busy_poll_us > 0 {
             let card = types::Napi::new().set_busy_poll_timeout(waiting.busy_poll_us);
             // A kernel that cannot leaves it to the thread to look.
             let _ = ring.submitter().register_napi(&mut card.set_prefer_busy_poll(true));
-        }
-        if !ring.params().is_feature_min_timeout() {
-            waiting.collect_us = 0;
         }
         Ok(IoUring { ring, waiting })
     }
@@ -142,6 +133,7 @@ impl IoUring {
 
     /// Where the ring looks before it sleeps: submits, and looks as long as it may. Whether there are completions now;
     /// if not, it has to sleep, or to let the kernel do its work, which the same call does.
+    #[expect(clippy::disallowed_methods, reason = "how long to look is no matter of a turn's clock")]
     fn has_some(&self) -> io::Result<bool> {
         if self.waiting.busy_poll_us == 0 {
             return Ok(false);
@@ -194,11 +186,7 @@ impl Submitter<'_> {
         if want > 0 && self.ring.has_some()? {
             return Ok(0);
         }
-        let submitter = self.ring.ring.submitter();
-        match self.ring.waiting.collect_us {
-            0 => submitter.submit_with_args(want, args),
-            collect_us => submitter.submit_with_args(want.max(COLLECTED), &args.min_wait_usec(collect_us)),
-        }
+        self.ring.ring.submitter().submit_with_args(want, args)
     }
 
     /// Asks which operations the kernel knows.
@@ -208,6 +196,7 @@ impl Submitter<'_> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests look at the clock")]
 mod tests {
     use super::*;
 
@@ -229,13 +218,13 @@ mod tests {
 
     #[test]
     fn every_way_of_waiting_submits_and_waits() {
-        for (busy_poll_us, collect_us) in [(0, 0), (200, 0), (0, 200), (200, 200)] {
-            let Some(mut ring) = ring(Waiting { busy_poll_us, collect_us }) else { return };
+        for busy_poll_us in [0, 200] {
+            let Some(mut ring) = ring(Waiting { busy_poll_us }) else { return };
             // Complete at once.
             push(&mut ring, opcode::Nop::new().build(), 1);
             push(&mut ring, opcode::Nop::new().build(), 2);
             ring.submit_and_wait(1).expect("entered");
-            assert_eq!(ids(&mut ring), [1, 2], "{busy_poll_us} {collect_us}");
+            assert_eq!(ids(&mut ring), [1, 2], "{busy_poll_us}");
             // Complete long after the thread has stopped looking, and by the kernel's own clock.
             let pause = types::Timespec::new().nsec(20_000_000);
             push(&mut ring, opcode::Timeout::new(&pause).build(), 3);
@@ -246,7 +235,7 @@ mod tests {
                     .submit_with_args(1, &types::SubmitArgs::new().timespec(&long))
                     .expect("entered");
             }
-            assert_eq!(ids(&mut ring), [3], "{busy_poll_us} {collect_us}");
+            assert_eq!(ids(&mut ring), [3], "{busy_poll_us}");
             assert!(began.elapsed() >= Duration::from_millis(20) && began.elapsed() < Duration::from_secs(4));
             // Nothing to wait for: the time of the arguments ends it.
             let short = types::Timespec::new().nsec(5_000_000);
@@ -257,24 +246,14 @@ mod tests {
 
     #[test]
     fn what_comes_while_the_thread_looks_is_seen_without_sleep() {
-        use std::io::Write;
-        let Some(mut ring) = ring(Waiting { busy_poll_us: 5_000_000, collect_us: 0 }) else { return };
-        let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().expect("a pair");
-        let mut byte = [0u8; 1];
-        let read = opcode::Recv::new(types::Fd(ours.as_raw_fd()), byte.as_mut_ptr(), 1);
-        push(&mut ring, read.build(), 7);
-        let writer = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(5));
-            theirs.write_all(b"x").expect("written");
-            theirs
-        });
+        let Some(mut ring) = ring(Waiting { busy_poll_us: 5_000_000 }) else { return };
+        let pause = types::Timespec::new().nsec(5_000_000);
+        push(&mut ring, opcode::Timeout::new(&pause).build(), 7);
         let began = Instant::now();
         while ring.completion().is_empty() {
             ring.submit_and_wait(1).expect("entered");
         }
         assert_eq!(ids(&mut ring), [7]);
         assert!(began.elapsed() < Duration::from_secs(4), "it does not look to its end");
-        drop(writer.join().expect("no panic"));
-        assert_eq!(&byte, b"x");
     }
 }

@@ -30,11 +30,11 @@ pub(crate) fn text(report: &Report) -> String {
     text
 }
 
-/// Workloads by whom they are divided by: those of one table.
+/// Workloads by who is measured in them: those of one table.
 fn groups(report: &Report) -> Vec<Vec<&Measured>> {
     let mut groups: Vec<Vec<&Measured>> = Vec::new();
     for measured in report.workloads.iter().filter(|measured| measured.find("direct").is_none()) {
-        match groups.iter_mut().find(|group| group[0].baseline == measured.baseline) {
+        match groups.iter_mut().find(|group| group[0].workload.peers() == measured.workload.peers()) {
             Some(group) => group.push(measured),
             None => groups.push(vec![measured]),
         }
@@ -47,8 +47,9 @@ fn matrix(text: &mut String, report: &Report, group: &[&Measured]) {
     let took_part = |name: &str| group.iter().any(|measured| measured.find(name).is_some());
     let names: Vec<&str> =
         report.programs.iter().map(|program| program.name).filter(|name| took_part(name)).collect();
-    let baseline = &group[0].baseline;
-    let ratio = (names.contains(&"tidegate") && baseline != "tidegate").then_some(baseline);
+    // Who is missing in one of the workloads is the baseline of the others all the same.
+    let baseline = group.iter().map(|measured| &measured.baseline).find(|name| name.as_str() != "tidegate");
+    let ratio = baseline.filter(|_| names.contains(&"tidegate"));
     let mut header = vec!["workload".to_owned()];
     header.extend(names.iter().map(|name| (*name).to_owned()));
     header.extend(ratio.map(|baseline| format!("tidegate / {baseline}")));
@@ -143,6 +144,20 @@ fn figure(spread: Option<Spread>, digits: usize) -> String {
 mod tests {
     use super::*;
     use crate::report::tests::{sample_report, scripted_report};
+    use crate::workload::Workload;
+
+    #[test]
+    fn a_baseline_that_failed_once_leaves_the_table_whole() {
+        let mut report = sample_report();
+        let mut alone = report.workloads[0].clone();
+        alone.workload = Workload::NewConnections;
+        alone.series.remove(1);
+        alone.baseline = "tidegate".into();
+        report.workloads.insert(0, alone);
+        let text = text(&report);
+        assert_eq!(text.matches("| workload | tidegate | nginx | tidegate / nginx |").count(), 1, "{text}");
+        assert!(text.contains("a new connection per request | 18.00 | – | – |"), "{text}");
+    }
 
     #[test]
     fn tables_have_a_line_for_each_workload() {

@@ -212,7 +212,11 @@ fn draw(
 
 /// As many digits as mean something.
 fn rounded(value: f64) -> String {
-    if value < 100.0 { format!("{value:.2}") } else { format!("{value:.0}") }
+    match value {
+        value if value < 100.0 => format!("{value:.2}"),
+        value if value < 10_000.0 => format!("{value:.0}"),
+        value => format!("{:.0}k", value / 1e3),
+    }
 }
 
 fn escaped(text: &str) -> String {

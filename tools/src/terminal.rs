@@ -96,10 +96,13 @@ impl Keys {
             match unsafe { libc::poll(&mut asked, 1, ms) } {
                 // A signal, such as that of another size, interrupts nothing.
                 -1 if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
-                1 => match (&self.silence.terminal).bytes().next() {
-                    Some(Ok(b'q' | b'Q' | 0x03)) | None | Some(Err(_)) => return true,
-                    Some(Ok(_)) => {}
-                },
+                1 => {
+                    let mut key = [0];
+                    let read = (&self.silence.terminal).read(&mut key);
+                    if !matches!(read, Ok(1..)) || matches!(key[0], b'q' | b'Q' | 0x03) {
+                        return true;
+                    }
+                }
                 -1 => return true,
                 _ => return false,
             }

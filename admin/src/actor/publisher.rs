@@ -131,8 +131,11 @@ impl Publisher {
 
     /// Sends something to every shard that has not ended; `false` if one had no room.
     pub(super) fn tell_all(&self, message: impl Fn() -> ToShard) -> bool {
-        let running = self.shards.iter().filter(|shard| !shard.drained);
-        running.fold(true, |all, shard| shard.link.inbox.send(message()).is_ok() && all)
+        let mut all_told = true;
+        for shard in self.shards.iter().filter(|shard| !shard.drained) {
+            all_told &= shard.link.inbox.send(message()).is_ok();
+        }
+        all_told
     }
 
     /// Frees the snapshots that no shard holds any more; answers how many are held and how long the oldest was replaced.

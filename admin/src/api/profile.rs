@@ -31,7 +31,7 @@ const LATE_MS: u64 = 500;
 /// Rows of an answer that does not say how many.
 const ROWS: usize = 100;
 /// Intervals that are added up before others get their turn.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 8;
 
 /// What the query asks for.
 struct Asked {

@@ -17,7 +17,7 @@ pub struct RecordFormat(pub(super) Shape);
 #[derive(Clone, Debug)]
 pub(super) enum Shape {
     Json,
-    Template(Template),
+    Template(Box<Template>),
 }
 
 /// A template taken apart.
@@ -130,7 +130,7 @@ impl RecordFormat {
                 ));
             }
         };
-        Template::parse(template, redaction).map(|template| Self(Shape::Template(template)))
+        Template::parse(template, redaction).map(|template| Self(Shape::Template(Box::new(template))))
     }
 
     /// The fields of responses that lines show.

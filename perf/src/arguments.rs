@@ -30,6 +30,9 @@ pub(crate) enum Command {
     Pace(Pace),
     /// Measure the time that requests spend in a gateway from outside, by the packets of its two sides (needs CAP_NET_RAW)
     Gap(Gap),
+    /// What `gap` puts in the gateway's place
+    #[command(hide = true)]
+    Relay(RelayOptions),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -99,6 +102,9 @@ pub(crate) struct Gap {
     /// Whose time is measured
     #[arg(long, value_enum, default_value_t = Gateway::Tidegate)]
     pub(crate) gateway: Gateway,
+    /// Rounds, each of one run through the gateway and one through a relay of bytes in its place
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) rounds: u32,
     #[command(flatten)]
     pub(crate) beat: Beat,
     /// The tidegate binary; without it the one beside this command, built if missing
@@ -113,6 +119,12 @@ pub(crate) struct Gap {
     /// How the result is printed
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     pub(crate) output: Output,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RelayOptions {
+    pub(crate) port: u16,
+    pub(crate) upstream: u16,
 }
 
 /// Who can be looked at from outside.
@@ -154,10 +166,6 @@ impl Pace {
 }
 
 impl Beat {
-    pub(crate) fn connections(&self) -> u32 {
-        self.connections
-    }
-
     /// A plan that is bound to no CPU.
     pub(crate) fn plan(&self, address: std::net::SocketAddr, request: Request) -> Plan {
         let Self { rate, connections, length, poisson, timeout } = *self;

@@ -62,6 +62,12 @@ impl Child {
         fs::read_to_string(&self.log).map_err(|why| why.to_string())
     }
 
+    /// Tells it to end; what it wrote.
+    pub(crate) fn end(self) -> Result<String, Failure> {
+        self.signal(libc::SIGTERM);
+        self.finish(Duration::from_secs(5))
+    }
+
     fn signal(&self, signal: libc::c_int) {
         // SAFETY: a call without pointers. The group is ours: it was made for this child, which is not yet reaped or
         // whose own children still hold it.

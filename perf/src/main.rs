@@ -59,6 +59,7 @@ fn main() -> ExitCode {
         Command::Calls(options) => calls::run(&options).map(|text| print!("{text}")),
         Command::Micro(options) => micro::run(&options),
         Command::Gap(options) => gap::run(&options).map(|text| print!("{text}")),
+        Command::Relay(options) => gap::relay(&options).map(|text| print!("{text}")),
         Command::Peers(options) => peers::run(&options),
         Command::Pace(options) => pace::run(&options).map(|text| print!("{text}")),
     };

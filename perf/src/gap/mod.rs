@@ -19,11 +19,12 @@ use crate::wrk::Wrk;
 use crate::{child, interrupt};
 use capture::{Capture, Captured};
 use exchanges::Seen;
-use hdrhistogram::Histogram;
-use inside::Inside;
+use inside::{Figures, Inside};
 use packet::Ports;
 use relay::Relay;
+pub(crate) use relay::serve as relay;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -32,12 +33,18 @@ const CLOSED_LOOP: u32 = 2;
 /// Load before anything counts.
 const WARM_UP: Duration = Duration::from_secs(1);
 
-/// One measurement, from both sides.
+/// A gateway, measured from both sides.
 #[derive(Debug)]
 pub(crate) struct Measured {
     pub(crate) gateway: &'static str,
     pub(crate) rate: f64,
     pub(crate) connections: u32,
+    pub(crate) rounds: Vec<Round>,
+}
+
+/// One run of the load through the gateway, and one through the relay.
+#[derive(Debug)]
+pub(crate) struct Round {
     /// What the client saw.
     pub(crate) load: Outcome,
     /// What the packets say.
@@ -55,8 +62,8 @@ pub(crate) struct Measured {
 #[derive(Debug)]
 pub(crate) struct Relayed {
     pub(crate) outside: Seen,
-    /// Nanoseconds.
-    pub(crate) inside: Histogram<u64>,
+    /// By its own clock, in microseconds.
+    pub(crate) inside: Figures,
 }
 
 /// What `tidegate-perf gap` prints.
@@ -75,12 +82,7 @@ pub(crate) fn run(options: &Gap) -> Result<String, Failure> {
     })
 }
 
-fn measure(
-    options: &Gap,
-    entrant: &Entrant,
-    upstream: u16,
-    dir: &std::path::Path,
-) -> Result<Measured, Failure> {
+fn measure(options: &Gap, entrant: &Entrant, upstream: u16, dir: &Path) -> Result<Measured, Failure> {
     let workload = Workload::SmallGet;
     let task = Task { workload, plain: false };
     let certificate = Certificate::make(HOST, dir)?;
@@ -102,39 +104,44 @@ fn measure(
     };
     run_plan(&Plan { rate, length: WARM_UP, ..unmarked })?;
     interrupt::check()?;
-    let ports = Ports { gateway: gateway.port, upstream };
     let admin = matches!(entrant, Entrant::Tidegate(_)).then(|| inside::admin_port(dir)).transpose()?;
     let plan = Plan { rate, ..marked };
+    let mut rounds = Vec::new();
+    for round in 1..=options.rounds {
+        eprintln!("round {round}/{}", options.rounds);
+        rounds.push(one_round(&plan, upstream, admin, options.cpu, dir)?);
+        gateway.cpu_time()?;
+        interrupt::check()?;
+    }
+    Ok(Measured { gateway: gateway.name, rate, connections: plan.connections, rounds })
+}
+
+/// The gateway that listens where the plan says, and then a relay while the gateway has nothing to do.
+fn one_round(
+    plan: &Plan,
+    upstream: u16,
+    admin: Option<u16>,
+    cpu: usize,
+    dir: &Path,
+) -> Result<Round, Failure> {
+    let ports = Ports { gateway: plan.address.port(), upstream };
     let length = plan.length;
     let (load, captured, inside) = std::thread::scope(|scope| {
         // What is asked from now on counts, so it is asked for when the load begins.
         let asking = admin.map(|admin| scope.spawn(move || inside::profile(admin, length)));
-        let (load, captured) = capture(&plan, ports)?;
+        let (load, captured) = capture(plan, ports)?;
         let panicked = |_| Err("the asking thread panicked".into());
         let inside = asking.map(|asking| asking.join().unwrap_or_else(panicked));
         Ok::<_, Failure>((load, captured, inside))
     })?;
-    gateway.cpu_time()?;
-    let name = gateway.name;
-    // The relay is to find the CPU as the gateway did: free.
-    drop(gateway);
-    let relay = relayed(&plan, upstream, options.cpu)?;
     let Captured { segments, lost } = captured;
-    Ok(Measured {
-        gateway: name,
-        rate,
-        connections: options.beat.connections(),
-        load,
-        outside: exchanges::exchanges(&segments),
-        lost,
-        relay,
-        inside,
-    })
+    let relay = relayed(plan, upstream, cpu, dir)?;
+    Ok(Round { load, outside: exchanges::exchanges(&segments), lost, relay, inside })
 }
 
 /// Measures a relay as the gateway was, with the same load.
-fn relayed(plan: &Plan, upstream: u16, cpu: usize) -> Result<Relayed, Failure> {
-    let relay = Relay::start(upstream, cpu)?;
+fn relayed(plan: &Plan, upstream: u16, cpu: usize, dir: &Path) -> Result<Relayed, Failure> {
+    let relay = Relay::start(upstream, cpu, dir)?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, relay.port));
     let plan = Plan { address, ..plan.clone() };
     run_plan(&Plan { length: WARM_UP, ..plan.clone() })?;

@@ -1,19 +1,24 @@
 //! A gateway that does nothing: bytes go from a client to the upstream and back, on the CPU of the gateway that is
 //! measured. Its time is known from outside as the gateway's is, and from inside by its own clock, so that what the
-//! kernel puts between the two is known as well. One request at a time on a connection.
+//! kernel puts between the two is known as well. A process of its own, as a gateway is: threads of the load's process
+//! would be interrupted for its memory. One request at a time on a connection.
 
-use crate::Failure;
-use crate::pace::{bind_to_cpu, histogram};
+use super::inside::Figures;
+use crate::arguments::RelayOptions;
+use crate::child::Child;
+use crate::contestant::wait_until_listening;
+use crate::pace::{QUANTILES, histogram};
+use crate::{Failure, interrupt, probe};
 use hdrhistogram::Histogram;
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
 use rustix::time::Timespec;
+use serde_json::json;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 /// How often it looks whether it is to end, in nanoseconds.
@@ -24,8 +29,7 @@ const LISTENER: u64 = u64::MAX;
 /// A relay that runs.
 pub(crate) struct Relay {
     pub(crate) port: u16,
-    ended: Arc<AtomicBool>,
-    thread: JoinHandle<Result<Histogram<u64>, Failure>>,
+    child: Child,
 }
 
 /// A client's connection and its own to the upstream.
@@ -37,26 +41,38 @@ struct Pair {
 }
 
 impl Relay {
-    pub(crate) fn start(upstream: u16, cpu: usize) -> Result<Self, Failure> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|why| why.to_string())?;
-        let port = listener.local_addr().map_err(|why| why.to_string())?.port();
-        let ended = Arc::new(AtomicBool::new(false));
-        let told = ended.clone();
-        let thread = std::thread::spawn(move || {
-            bind_to_cpu(cpu)?;
-            run(&listener, upstream, &told).map_err(|why| format!("the relay failed: {why}"))
-        });
-        Ok(Self { port, ended, thread })
+    /// Starts this program as a relay.
+    pub(crate) fn start(upstream: u16, cpu: usize, dir: &Path) -> Result<Self, Failure> {
+        let port = probe::free_port()?;
+        let program = std::env::current_exe().map_err(|why| format!("this program has no file: {why}"))?;
+        let mut command = Command::new(program);
+        command.args(["relay", &port.to_string(), &upstream.to_string()]);
+        let mut child = Child::start("relay", command, cpu, dir)?;
+        wait_until_listening(&mut child, port)?;
+        Ok(Self { port, child })
     }
 
-    /// Ends it; the time of each exchange between its reading and having written, both ways, in nanoseconds.
-    pub(crate) fn end(self) -> Result<Histogram<u64>, Failure> {
-        self.ended.store(true, Ordering::Release);
-        self.thread.join().map_err(|_| "the relay's thread panicked")?
+    /// Ends it; what an exchange took from where it was read to where it was written, both ways, in microseconds.
+    pub(crate) fn end(self) -> Result<Figures, Failure> {
+        let said = self.child.end()?;
+        let line = said.lines().next_back().unwrap_or_default();
+        serde_json::from_str::<Vec<f64>>(line)
+            .ok()
+            .and_then(|figures| Figures::try_from(figures).ok())
+            .ok_or_else(|| format!("the relay told no times:\n{said}"))
     }
 }
 
-fn run(listener: &TcpListener, upstream: u16, ended: &AtomicBool) -> std::io::Result<Histogram<u64>> {
+/// Relays until the process is told to end; then its times.
+pub(crate) fn serve(options: &RelayOptions) -> Result<String, Failure> {
+    let failed = |why| format!("the relay failed: {why}");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).map_err(failed)?;
+    let times = run(&listener, options.upstream, || interrupt::check().is_err()).map_err(failed)?;
+    let figures: Figures = QUANTILES.map(|(_, quantile)| times.value_at_quantile(quantile) as f64 / 1e3);
+    Ok(format!("{}\n", json!(figures)))
+}
+
+fn run(listener: &TcpListener, upstream: u16, ended: impl Fn() -> bool) -> std::io::Result<Histogram<u64>> {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     listener.set_nonblocking(true)?;
     let watch = |stream: &TcpStream, token| {
@@ -68,7 +84,7 @@ fn run(listener: &TcpListener, upstream: u16, ended: &AtomicBool) -> std::io::Re
     epoll::add(&epoll, listener, epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN)?;
     let mut pairs: Vec<Option<Pair>> = Vec::new();
     let (mut times, mut buffer) = (histogram(), vec![0; 64 * 1024]);
-    while !ended.load(Ordering::Acquire) {
+    while !ended() {
         for event in wait(&epoll)? {
             let token = event.data.u64();
             if token == LISTENER {
@@ -127,13 +143,21 @@ impl Pair {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     #[test]
     fn bytes_go_both_ways_and_are_timed() {
-        let upstream = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let port = upstream.local_addr().expect("an address").port();
-        let relay = Relay::start(port, 0).expect("a relay");
-        let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, relay.port)).expect("connected");
+        let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let port = |listener: &TcpListener| listener.local_addr().expect("an address").port();
+        let (upstream, listener) = (bind(), bind());
+        let (behind, front) = (port(&upstream), port(&listener));
+        let ended = Arc::new(AtomicBool::new(false));
+        let told = ended.clone();
+        let relay = std::thread::spawn(move || {
+            run(&listener, behind, || told.load(Ordering::Acquire)).expect("it runs")
+        });
+        let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, front)).expect("connected");
         let (mut server, _) = upstream.accept().expect("the relay's connection");
         let mut buffer = [0; 16];
         for _ in 0..3 {
@@ -144,7 +168,8 @@ mod tests {
             client.read_exact(&mut buffer[..6]).expect("passed back");
             assert_eq!(&buffer[..6], b"answer");
         }
-        let times = relay.end().expect("times");
+        ended.store(true, Ordering::Release);
+        let times = relay.join().expect("times");
         assert_eq!(times.len(), 3);
         assert!(times.min() > 0);
     }

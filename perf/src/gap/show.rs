@@ -1,8 +1,9 @@
 //! What was measured from outside, as a table and as JSON, with what the figures hold and what they do not.
 
-use super::inside::Figures;
-use super::{Measured, Relayed};
-use crate::pace::{QUANTILES, quantiles};
+use super::inside::{Figures, Inside};
+use super::{Measured, Relayed, Round};
+use crate::pace::QUANTILES;
+use crate::statistics::spread;
 use crate::table::align;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
@@ -24,59 +25,115 @@ the same CPU with the same load, has the same between its two: it shows how much
 /// How far inside and outside may be apart, in microseconds.
 const AGREED_US: f64 = 5.0;
 
+/// A row of figures: its key for programs, its name for people, and the figures of each round.
+struct Row {
+    key: &'static str,
+    name: &'static str,
+    /// It is a difference.
+    signed: bool,
+    rounds: Vec<Figures>,
+}
+
+impl Row {
+    /// The median of the rounds, figure by figure: what disturbs one round does not show.
+    fn median(&self) -> Figures {
+        let mut medians = Figures::default();
+        for (at, median) in medians.iter_mut().enumerate() {
+            let figures = self.rounds.iter().map(|round| round[at]);
+            *median = spread(figures).map_or(f64::NAN, |spread| spread.median);
+        }
+        medians
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let shown = |us: f64| if self.signed { format!("{us:+.1}") } else { format!("{us:.1}") };
+        [self.name.to_owned()].into_iter().chain(self.median().map(shown)).collect()
+    }
+}
+
+/// Every row there are figures for; those of the gateway's own only from rounds in which it told them.
+fn rows(rounds: &[Round]) -> Vec<Row> {
+    type Figure = fn(&Round) -> Option<Figures>;
+    fn apart(round: &Round) -> Option<Apart> {
+        Some(Apart::new(&round.outside.gateway, said(round)?.tax, &round.relay))
+    }
+    let all: [(&str, &str, bool, Figure); 13] = [
+        ("outside_request_us", "outside: request in to request out", false, |r| {
+            Some(figures(&r.outside.request))
+        }),
+        ("outside_response_us", "outside: response in to response out", false, |r| {
+            Some(figures(&r.outside.response))
+        }),
+        ("outside_gateway_us", "outside: both, the gateway's time", false, |r| {
+            Some(figures(&r.outside.gateway))
+        }),
+        ("outside_total_us", "outside: request in to response out", false, |r| {
+            Some(figures(&r.outside.total))
+        }),
+        ("client_latency_us", "the client, from when it was due", false, |r| {
+            Some(figures(&r.load.corrected))
+        }),
+        ("client_uncorrected_us", "the client, from when it was sent", false, |r| {
+            Some(figures(&r.load.service))
+        }),
+        ("relay_outside_gateway_us", "a relay of bytes in its place", false, |r| {
+            Some(figures(&r.relay.outside.gateway))
+        }),
+        ("more_than_relay_us", "more than the relay", true, |r| {
+            Some(less(figures(&r.outside.gateway), figures(&r.relay.outside.gateway)))
+        }),
+        ("inside_tax_us", "inside: tax, the gateway's time", false, |r| Some(said(r)?.tax)),
+        ("inside_total_us", "inside: total", false, |r| Some(said(r)?.total)),
+        ("outside_less_tax_us", "the gateway's time, outside - inside", true, |r| Some(apart(r)?.gateway)),
+        ("relay_outside_less_inside_us", "the same of the relay", true, |r| Some(apart(r)?.kernel)),
+        (LEFT, "left of the difference", true, |r| Some(apart(r)?.left)),
+    ];
+    all.into_iter()
+        .map(|(key, name, signed, of)| Row {
+            key,
+            name,
+            signed,
+            rounds: rounds.iter().filter_map(of).collect(),
+        })
+        .filter(|row| !row.rounds.is_empty())
+        .collect()
+}
+
+/// The key of the row that the verdict is about.
+const LEFT: &str = "difference_left_us";
+
+fn said(round: &Round) -> Option<&Inside> {
+    round.inside.as_ref()?.as_ref().ok()
+}
+
+/// Exchanges that were seen whole, and those that were not.
+fn seen(rounds: &[Round]) -> (u64, u64) {
+    let sum = |of: fn(&Round) -> u64| rounds.iter().map(of).sum();
+    (sum(|round| round.outside.gateway.len()), sum(|round| round.outside.incomplete))
+}
+
 /// For people.
 pub(crate) fn table(measured: &Measured) -> String {
-    let Measured { gateway, rate, connections, load, outside, relay, .. } = measured;
+    let Measured { gateway, rate, connections, rounds } = measured;
+    let (whole, incomplete) = seen(rounds);
     let mut text = format!(
-        "{gateway}: {rate:.0} requests a second over {connections} connections, {} exchanges seen whole, {} not\n",
-        outside.gateway.len(),
-        outside.incomplete
+        "{gateway}: {rate:.0} requests a second over {connections} connections; medians of {} rounds; {whole} \
+         exchanges seen whole, {incomplete} not\n",
+        rounds.len()
     );
+    let found = rows(rounds);
     let head = ["µs"].into_iter().chain(QUANTILES.map(|(name, _)| name)).map(str::to_owned).collect();
-    let row = |name: &str, times: &Histogram<u64>| {
-        let cells = QUANTILES.map(|(_, at)| match times.is_empty() {
-            true => "-".into(),
-            false => format!("{:.1}", times.value_at_quantile(at) as f64 / 1e3),
-        });
-        [name.to_owned()].into_iter().chain(cells).collect::<Vec<_>>()
-    };
-    let mut rows = vec![
-        head,
-        row("outside: request in to request out", &outside.request),
-        row("outside: response in to response out", &outside.response),
-        row("outside: both, the gateway's time", &outside.gateway),
-        row("outside: request in to response out", &outside.total),
-        row("the client, from when it was due", &load.corrected),
-        row("the client, from when it was sent", &load.service),
-    ];
-    let cells = |name: &str, figures: Figures, signed: bool| {
-        let shown = |us: &f64| if signed { format!("{us:+.1}") } else { format!("{us:.1}") };
-        [name.to_owned()].into_iter().chain(figures.iter().map(shown)).collect::<Vec<_>>()
-    };
-    rows.push(row("a relay of bytes in its place", &relay.outside.gateway));
-    rows.push(cells(
-        "more than the relay",
-        less(figures(&outside.gateway), figures(&relay.outside.gateway)),
-        true,
-    ));
-    let said = measured.inside.as_ref().and_then(|inside| inside.as_ref().ok());
-    let apart = said.map(|inside| Apart::new(&outside.gateway, inside.tax, relay));
-    if let (Some(inside), Some(apart)) = (said, &apart) {
-        rows.push(cells("inside: tax, the gateway's time", inside.tax, false));
-        rows.push(cells("inside: total", inside.total, false));
-        rows.push(cells("the gateway's time, outside - inside", apart.gateway, true));
-        rows.push(cells("the same of the relay", apart.kernel, true));
-        rows.push(cells("left of the difference", apart.left, true));
+    let cells: Vec<Vec<String>> = [head].into_iter().chain(found.iter().map(Row::cells)).collect();
+    align(&mut text, &cells);
+    let left = found.iter().find(|row| row.key == LEFT).map(Row::median);
+    if let Some(left) = left {
+        let _ = writeln!(text, "  {}", verdict(left));
     }
-    align(&mut text, &rows);
-    if let Some(apart) = &apart {
-        let _ = writeln!(text, "  {}", verdict(apart.left));
-    }
-    for warning in warnings(measured) {
+    for warning in warnings(rounds) {
         let _ = writeln!(text, "  ! {warning}");
     }
     text.push_str(OUTSIDE);
-    if apart.is_some() {
+    if left.is_some() {
         text.push_str(INSIDE);
     }
     text
@@ -94,7 +151,7 @@ struct Apart {
 impl Apart {
     fn new(outside: &Histogram<u64>, tax: Figures, kernel: &Relayed) -> Self {
         let gateway = less(figures(outside), tax);
-        let kernel = less(figures(&kernel.outside.gateway), figures(&kernel.inside));
+        let kernel = less(figures(&kernel.outside.gateway), kernel.inside);
         Self { gateway, kernel, left: less(gateway, kernel) }
     }
 }
@@ -120,43 +177,37 @@ fn verdict(left: Figures) -> String {
     )
 }
 
-fn warnings(measured: &Measured) -> Vec<String> {
-    let mut warnings = measured.load.warnings();
-    if measured.lost > 0 {
-        warnings.push(format!("{} packets were not captured for want of room", measured.lost));
-    }
-    if let Some(Err(why)) = &measured.inside {
-        warnings.push(why.clone());
-    }
-    warnings
+/// What a reader must know; of several rounds the last one's that has anything.
+fn warnings(rounds: &[Round]) -> Vec<String> {
+    let of = |round: &Round| {
+        let mut warnings = round.load.warnings();
+        if round.lost > 0 {
+            warnings.push(format!("{} packets were not captured for want of room", round.lost));
+        }
+        if let Some(Err(why)) = &round.inside {
+            warnings.push(why.clone());
+        }
+        warnings
+    };
+    rounds.iter().rev().map(of).find(|warnings| !warnings.is_empty()).unwrap_or_default()
 }
 
-/// For programs. Times in microseconds.
+/// For programs: medians and the figures of each round, times in microseconds.
 pub(crate) fn json(measured: &Measured) -> Value {
-    let Measured { gateway, rate, connections, load, outside, lost, relay, inside } = measured;
+    let Measured { gateway, rate, connections, rounds } = measured;
     let named = |figures: Figures| -> Value {
         QUANTILES.iter().zip(figures).map(|((name, _), us)| (*name, json!(us))).collect()
     };
-    let inside = inside.as_ref().and_then(|inside| inside.as_ref().ok());
-    let apart = inside.map(|inside| Apart::new(&outside.gateway, inside.tax, relay));
-    json!({
-        "gateway": gateway, "rate": rate, "connections": connections,
-        "exchanges": outside.gateway.len(), "incomplete": outside.incomplete, "packets_lost": lost,
-        "outside_request_us": quantiles(&outside.request),
-        "outside_response_us": quantiles(&outside.response),
-        "outside_gateway_us": quantiles(&outside.gateway),
-        "outside_total_us": quantiles(&outside.total),
-        "client_latency_us": quantiles(&load.corrected),
-        "client_uncorrected_us": quantiles(&load.service),
-        "relay_outside_gateway_us": quantiles(&relay.outside.gateway),
-        "inside_exchanges": inside.map(|inside| inside.count),
-        "inside_tax_us": inside.map(|inside| named(inside.tax)),
-        "inside_total_us": inside.map(|inside| named(inside.total)),
-        "outside_less_tax_us": apart.as_ref().map(|apart| named(apart.gateway)),
-        "relay_outside_less_inside_us": apart.as_ref().map(|apart| named(apart.kernel)),
-        "difference_left_us": apart.as_ref().map(|apart| named(apart.left)),
-        "warnings": warnings(measured),
-    })
+    let (whole, incomplete) = seen(rounds);
+    let mut value = json!({
+        "gateway": gateway, "rate": rate, "connections": connections, "exchanges": whole,
+        "incomplete": incomplete, "warnings": warnings(rounds),
+    });
+    for row in rows(rounds) {
+        let each: Vec<Value> = row.rounds.iter().copied().map(named).collect();
+        value[row.key] = json!({"median": named(row.median()), "rounds": each});
+    }
+    value
 }
 
 #[cfg(test)]
@@ -178,11 +229,21 @@ mod tests {
             total: times(us),
             incomplete: 0,
         };
-        let kernel = Relayed { outside: seen(22), inside: times(10) };
+        let kernel = Relayed { outside: seen(22), inside: [10.0; QUANTILES.len()] };
         let apart = Apart::new(&times(50), [35.0; QUANTILES.len()], &kernel);
         for (found, expected) in [(apart.gateway, 15.0), (apart.kernel, 12.0), (apart.left, 3.0)] {
             assert!(found.iter().all(|us| (us - expected).abs() < 0.1), "{found:?} {expected}");
         }
+    }
+
+    #[test]
+    fn one_disturbed_round_of_three_does_not_show() {
+        let round = |us: f64| [us; QUANTILES.len()];
+        let row =
+            Row { key: LEFT, name: "x", signed: true, rounds: vec![round(1.0), round(900.0), round(2.0)] };
+        assert_eq!(row.median(), round(2.0));
+        assert_eq!(row.cells()[..2], ["x".to_owned(), "+2.0".to_owned()]);
+        assert!(rows(&[]).is_empty());
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::arguments::{Output, Pace};
 pub(crate) use driver::bind_to_cpu;
 pub(crate) use outcome::{Outcome, histogram};
 pub(crate) use plan::{Plan, Request, number_in, target};
-pub(crate) use show::{QUANTILES, quantiles};
+pub(crate) use show::QUANTILES;
 
 /// What `tidegate-perf pace` prints.
 pub(crate) fn run(options: &Pace) -> Result<String, Failure> {

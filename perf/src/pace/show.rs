@@ -60,7 +60,7 @@ pub(crate) fn json(plan: &Plan, outcome: &Outcome) -> Value {
 }
 
 /// Quantiles of nanoseconds in microseconds; null where there are none.
-pub(crate) fn quantiles(times: &Histogram<u64>) -> Value {
+fn quantiles(times: &Histogram<u64>) -> Value {
     if times.is_empty() {
         return Value::Null;
     }

@@ -178,6 +178,14 @@ fn call(source: &str) -> Box<dyn FnMut()> {
         let mut lease = runtime.lease(exchange.clone()).expect("a lease");
         now(lease.call(Function::RequestModifier)).expect("it works");
         if lease.has(Function::ResponseModifier) {
+            // As the gateway does for the time of the upstream's answer.
+            match lease.rest() {
+                Ok(kept) => {
+                    lease = runtime.lease(exchange.clone()).expect("a lease");
+                    lease.resume(kept);
+                }
+                Err(held) => lease = held,
+            }
             now(lease.call(Function::ResponseModifier)).expect("it works");
         }
     })

@@ -93,6 +93,11 @@ impl Bridge {
         self.operations.borrow_mut().clear()
     }
 
+    /// True if operations are in flight or bodies are open.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.operations.borrow().is_empty() || !self.streams.borrow().is_empty()
+    }
+
     /// Number of the current lease.
     pub(crate) fn generation(&self) -> u32 {
         self.generation.get()

@@ -102,6 +102,7 @@ impl<'a> Call<'a> {
         if let Err(failure) = self.lease.revive() {
             return Step::Done(Err(failure));
         }
+        let kept = self.lease.take_kept();
         let Some(realm) = self.lease.realm() else { return Step::Done(Err(realm::internal("no context"))) };
         let entry = &self.entry;
         realm.bridge.tripped.set(None);
@@ -110,6 +111,9 @@ impl<'a> Call<'a> {
         let limit = runtime.restraint.budget_ns(full).unwrap_or_default();
         self.limit_ns = limit;
         runtime.slice(&realm.context, &realm.bridge, limit, &mut self.clock, false, |ctx| {
+            if let Some(Err(e)) = kept.map(|values| realm.restore(ctx, &values)) {
+                return finish(&runtime, ctx, Err(realm::internal(e)));
+            }
             let returned = match entry {
                 Entry::Function(function) => realm.invoke(ctx, *function),
                 Entry::Error(error) => {

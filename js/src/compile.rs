@@ -17,6 +17,8 @@ use crate::module::{Compiled, Diagnostic, Function, Functions, Language};
 use crate::positions::{Import, Positions, Token, line_column};
 use crate::specifier::{self, Target, target};
 
+mod remembers;
+
 /// Diagnostics given at most; a broken file can have thousands.
 const MAX_DIAGNOSTICS: usize = 100;
 
@@ -135,6 +137,8 @@ impl Front<'_> {
                 self.source.to_owned()
             }
         };
+        let scoping = SemanticBuilder::new().build(&program).semantic.into_scoping();
+        map.remembers = remembers::remembers(&program, &scoping);
         append_exports(&mut javascript, offered.declared);
         let imports = self.imports(exports::imports(&program), &mut map)?;
         let bytecode = self.bytecode(&javascript, &map)?;

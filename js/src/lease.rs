@@ -8,7 +8,7 @@ use crate::failure::{ErrorInfo, Failure};
 use crate::host::Exchange;
 use crate::jobs::JobRun;
 use crate::module::Function;
-use crate::realm::Realm;
+use crate::realm::{self, Realm};
 use crate::runtime::Runtime;
 
 /// What a function returned, as far as the gateway cares. Everything that is no string is [`Answer::Nothing`]:
@@ -27,11 +27,17 @@ pub struct Lease {
     runtime: Rc<Runtime>,
     realm: Option<Box<Realm>>,
     exchange: Rc<dyn Exchange>,
+    /// Values of `ctx.set` from the context that the request was in before, for the next call.
+    kept: Option<Kept>,
 }
+
+/// What a request that gave its context back goes on with. See [`Lease::rest`].
+#[derive(Debug, Default)]
+pub struct Kept(String);
 
 impl Lease {
     pub(crate) fn new(runtime: Rc<Runtime>, realm: Box<Realm>, exchange: Rc<dyn Exchange>) -> Lease {
-        Lease { runtime, realm: Some(realm), exchange }
+        Lease { runtime, realm: Some(realm), exchange, kept: None }
     }
 
     /// True if the entry has that function. Calling one that it does not have fails.
@@ -60,6 +66,39 @@ impl Lease {
     /// all have ended. To be driven while they are read. The CPU budget holds for each piece.
     pub fn pump(&mut self) -> Call<'_> {
         Call::new(self, Entry::Pump)
+    }
+
+    /// Gives the context back before the exchange is over, for the time of a long wait: another request can have it, and
+    /// the few contexts in use stay warm. Only if nothing of the exchange lives in it: no variable of the modules outlasts
+    /// a call, nothing is in flight, and the objects that the functions got can be made again. What they hold of these is
+    /// over, as at the exchange's end. The next lease of the exchange gets [`Kept`] through [`Lease::resume`].
+    pub fn rest(mut self) -> Result<Kept, Lease> {
+        let is_free = |realm: &Realm| !realm.dead && !realm.bridge.is_busy();
+        let Some(realm) = self.realm.as_deref().filter(|realm| self.runtime.forgets() && is_free(realm))
+        else {
+            return Err(self);
+        };
+        let values = realm.context.with(|ctx| {
+            realm::mark_stack(&ctx);
+            realm.rested(&ctx)
+        });
+        match values {
+            Ok(Some(values)) => {
+                self.realm.take().into_iter().for_each(|realm| self.runtime.return_realm(realm));
+                Ok(Kept(values))
+            }
+            Ok(None) | Err(_) => Err(self),
+        }
+    }
+
+    /// Goes on with what [`Lease::rest`] gave.
+    pub fn resume(&mut self, kept: Kept) {
+        self.kept = Some(kept).filter(|kept| !kept.0.is_empty());
+    }
+
+    /// What the next call has to bring into its context.
+    pub(crate) fn take_kept(&mut self) -> Option<String> {
+        self.kept.take().map(|kept| kept.0)
     }
 
     pub(crate) fn runtime(&self) -> &Rc<Runtime> {

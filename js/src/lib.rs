@@ -52,7 +52,7 @@ pub use host::{
     HttpRequest, HttpResponse, Pending, Refused, RequestPart, Side, StateRead, StateWrite,
 };
 pub use jobs::{Job, JobRun, Per};
-pub use lease::{Answer, Lease};
+pub use lease::{Answer, Kept, Lease};
 pub use limits::{Limits, RuntimeStats};
 pub use module::{Compiled, Diagnostic, Function, Functions, Language, ModuleCode};
 pub use no_request::NoRequest;

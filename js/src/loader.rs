@@ -26,6 +26,8 @@ pub(crate) struct Library {
     pub(crate) entry: String,
     /// The gateway's modules that the graph imports.
     pub(crate) host_imports: Vec<&'static str>,
+    /// Nothing in the graph remembers anything from one call to the next.
+    pub(crate) forgets: bool,
 }
 
 impl Library {
@@ -36,9 +38,10 @@ impl Library {
             aliases: aliases.into_iter().map(|(base, name, meant)| ((base, name), meant)).collect(),
             entry: String::new(),
             host_imports: Vec::new(),
+            forgets: true,
         };
         for module in modules {
-            let Positions { shown, imports, .. } = Positions::decode(&module.source_map)?;
+            let Positions { shown, imports, remembers, .. } = Positions::decode(&module.source_map)?;
             for import in imports {
                 if let Target::Host(host) = target(&import.specifier)
                     && !library.host_imports.contains(&host)
@@ -46,6 +49,7 @@ impl Library {
                     library.host_imports.push(host);
                 }
             }
+            library.forgets &= !remembers;
             if library.entry.is_empty() {
                 library.entry.clone_from(&shown);
             }

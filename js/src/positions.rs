@@ -33,6 +33,8 @@ pub(crate) struct Positions {
     pub(crate) identity: bool,
     /// Line and column of the statement that exports `scheduled`, from 1.
     pub(crate) scheduled: Option<(u32, u32)>,
+    /// A call may leave something behind in the module's variables for the next one.
+    pub(crate) remembers: bool,
     pub(crate) imports: Vec<Import>,
     pub(crate) tokens: Vec<Token>,
 }
@@ -51,7 +53,7 @@ impl Positions {
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = vec![1, u8::from(self.identity)];
+        let mut out = vec![1, u8::from(self.identity), u8::from(self.remembers)];
         put_text(&mut out, &self.shown);
         let (line, column) = self.scheduled.unwrap_or_default();
         put(&mut out, line);
@@ -87,6 +89,7 @@ impl Positions {
             return None;
         }
         let identity = r.byte()? == 1;
+        let remembers = r.byte()? == 1;
         let shown = r.text()?;
         let scheduled = Some((r.number()?, r.number()?)).filter(|(line, _)| *line > 0);
         let mut imports = Vec::new();
@@ -108,7 +111,7 @@ impl Positions {
             t.src_column = u32::try_from(i64::from(t.src_column) + r.signed()?).ok()?;
             tokens.push(t);
         }
-        Some(Positions { shown, identity, scheduled, imports, tokens })
+        Some(Positions { shown, identity, scheduled, remembers, imports, tokens })
     }
 }
 
@@ -200,6 +203,7 @@ mod tests {
             let map = Positions {
                 shown: "mädchen.ts".into(),
                 identity: false,
+                remembers: true,
                 scheduled: Some((7, 1)),
                 imports: vec![Import { specifier: "./a".into(), line: 3, column: 9, names: vec![("x".into(), 3, 10)] }],
                 tokens,

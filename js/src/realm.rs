@@ -37,6 +37,8 @@ pub(crate) struct Realm {
     reset: Persistent<JsFunction<'static>>,
     pumping: Persistent<JsFunction<'static>>,
     respond: Persistent<JsFunction<'static>>,
+    rested: Persistent<JsFunction<'static>>,
+    restore: Persistent<JsFunction<'static>>,
     pub(crate) functions: Functions,
     jobs: Vec<Bound>,
     pub(crate) bridge: Rc<Bridge>,
@@ -118,6 +120,8 @@ impl Realm {
             reset: handle("reset")?,
             pumping: handle("pumping")?,
             respond: handle("respond")?,
+            rested: handle("rested")?,
+            restore: handle("restore")?,
             functions,
             jobs,
             bridge: bridge.clone(),
@@ -210,6 +214,21 @@ impl Realm {
     /// A promise for any thenable.
     pub(crate) fn adopt<'js>(&self, ctx: &Ctx<'js>, value: Value<'js>) -> rquickjs::Result<Value<'js>> {
         self.adopt.clone().restore(ctx)?.call((value,))
+    }
+
+    /// Whether nothing of the current lease lives in this context alone; then it is let go, and what `ctx.set` was given
+    /// comes as JSON text, empty if there is nothing.
+    pub(crate) fn rested(&self, ctx: &Ctx<'_>) -> rquickjs::Result<Option<String>> {
+        let answer: Value = self.rested.clone().restore(ctx)?.call((self.bridge.generation(),))?;
+        match answer.as_bool() {
+            Some(is_rested) => Ok(is_rested.then(String::new)),
+            None => answer.get::<String>().map(Some),
+        }
+    }
+
+    /// Gives what [`Realm::rested`] gave to the context where the request goes on.
+    pub(crate) fn restore(&self, ctx: &Ctx<'_>, values: &str) -> rquickjs::Result<()> {
+        self.restore.clone().restore(ctx)?.call((self.bridge.generation(), values))
     }
 
     /// Forgets the operations of a lease that ended with some in flight.

@@ -129,6 +129,11 @@ impl Runtime {
         &self.jobs
     }
 
+    /// True if no variable of its modules outlasts a call: a request may go on in another context.
+    pub(crate) fn forgets(&self) -> bool {
+        self.library.forgets
+    }
+
     /// A context for one exchange's life. It goes back to the pool when the lease drops, or is thrown away if it
     /// died. Fails with [`Cause::Contexts`] when the pool is at its bound.
     pub fn lease(self: &Rc<Self>, exchange: Rc<dyn Exchange>) -> Result<Lease, Failure> {

@@ -64,6 +64,11 @@ impl Streams {
         Some(self.pipes.swap_remove(at).1)
     }
 
+    /// True if none is open.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open.is_empty() && self.pipes.is_empty()
+    }
+
     /// The lease is over.
     pub(crate) fn clear(&mut self) {
         self.open.clear();

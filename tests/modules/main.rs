@@ -7,6 +7,7 @@ mod harness;
 mod operator;
 
 mod bodies;
+mod contexts;
 mod ctx;
 mod dgate;
 mod faults;

@@ -1,6 +1,6 @@
 // console: one line per call, objects shown in a form that is short and safe to compute.
 import { native, later, expose, inspect } from "tidegate:native";
-import { lease } from "tidegate:context";
+import { hold, lease } from "tidegate:context";
 
 const { isArray } = Array;
 const { ownKeys, getPrototypeOf, getOwnPropertyDescriptor } = Reflect;
@@ -162,6 +162,7 @@ function mine() {
 }
 
 function keep(table, label, value) {
+  hold();
   if (!(label in table) && Object.keys(table).length >= MAX_LABELS) return;
   table[label] = value;
 }
@@ -185,6 +186,7 @@ const stack = () => native.mapStack(new Error().stack).split("\n").map((f) => f.
 
 function group(level, values) {
   if (values.length > 0) native.log(level, mine().indent + format(values));
+  hold();
   if (mine().indent.length < 40) own.indent += "  ";
 }
 

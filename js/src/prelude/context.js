@@ -7,6 +7,8 @@ export { settle, adopt };
 
 const { fieldGet, fieldSet, fieldAdd, fieldRemove, fieldHas, fieldValues, fields, part, setPart } = native;
 const { stringify, parse } = JSON;
+const { ownKeys, getPrototypeOf } = Reflect;
+const { isFinite } = Number;
 const REQUEST = 0;
 const METHOD = 0;
 const PATH = 1;
@@ -29,6 +31,12 @@ let upstream = null;
 let requestHeaders = null;
 let query = null;
 let rest = null;
+// Something of the current lease is only here: its objects cannot be made again in another context.
+let held = false;
+
+export function hold() {
+  held = true;
+}
 
 function ours(g) {
   if (g !== lease) throw new Error("the request is over");
@@ -47,6 +55,7 @@ function enter(index, generation) {
   if (generation !== lease) {
     lease = generation;
     request = response = upstream = requestHeaders = query = rest = null;
+    held = false;
     current = new Context(generation);
     if (pumps.length > 0) pumps = [];
     if (taken[0] !== null || taken[1] !== null) taken = [null, null, null];
@@ -55,14 +64,62 @@ function enter(index, generation) {
 }
 
 export function invoke(index, generation) {
-  return functions[index](enter(index, generation));
+  const f = functions[index];
+  return f(enter(index, generation));
+}
+
+// Nothing was added to an object of the prelude's that the module has had.
+function bare(object, of) {
+  return object === null || (ownKeys(object).length === 0 && getPrototypeOf(object) === of.prototype);
+}
+
+// What JSON gives back as it was.
+function isPlain(value) {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+    case "undefined":
+      return true;
+    case "number":
+      return isFinite(value) && (value !== 0 || 1 / value > 0);
+    default:
+      return value === null;
+  }
+}
+
+// Lets go of the current lease between two functions of a request, if all of it can be made again: true, or the values
+// that ctx.set() got as JSON. False: it has to stay in this context.
+export function rested(generation) {
+  if (generation !== lease) return true;
+  if (held || pumps.length > 0 || taken[0] !== null || taken[1] !== null || taken[2] !== null) return false;
+  if (response !== null || upstream !== null || query !== null) return false;
+  if (!bare(current, Context) || !bare(request, Request) || !bare(requestHeaders, Headers)) return false;
+  const text = rest === null || !rest.isSet ? true : stringify(rest.values);
+  lease = -1;
+  current = request = requestHeaders = rest = null;
+  return text;
+}
+
+// Values that rested() gave, in the context where the request goes on.
+export function restore(generation, text) {
+  enter(phase, generation);
+  const values = parse(text);
+  rest = makeRest();
+  rest.isSet = true;
+  const keys = ownKeys(values);
+  for (let i = 0; i < keys.length; i++) rest.values[keys[i]] = values[keys[i]];
+}
+
+function makeRest() {
+  return { __proto__: null, values: { __proto__: null }, isSet: false, params: null, described: [] };
 }
 
 export function invokeErrorHandler(generation, name, message, code) {
   const error = new Error(message);
   if (name !== "" && name !== "Error") error.name = name;
   if (code !== "") error.code = code;
-  return functions[ERROR_HANDLER](enter(ERROR_HANDLER, generation), error);
+  const f = functions[ERROR_HANDLER];
+  return f(enter(ERROR_HANDLER, generation), error);
 }
 
 // A Response that a function returned; asked only where that class was ever loaded.
@@ -207,12 +264,15 @@ class Context {
   // What few requests need: the module's own values, parameters, descriptions.
   #rest() {
     ours(this.#g);
-    return (rest ??= { __proto__: null, values: { __proto__: null }, params: null, described: [] });
+    return (rest ??= makeRest());
   }
   get id() { return native.id(this.#g); }
   // Modules of one route have contexts of their own: what one keeps for another crosses as JSON.
   set(key, value) {
-    this.#rest().values[key] = value;
+    const known = this.#rest();
+    known.values[key] = value;
+    known.isSet = true;
+    if (!isPlain(value) || typeof key === "symbol") held = true;
     if (native.isChained(this.#g)) {
       const text = stringify(value);
       if (text !== undefined) native.share(this.#g, key, text);
@@ -227,7 +287,12 @@ class Context {
     return own[key];
   }
   query() { return this.request().query; }
+  // One object for the whole request, which the module may change.
   pathParams() {
+    held = true;
+    return this.#params();
+  }
+  #params() {
     const known = this.#rest();
     if (known.params === null) {
       const flat = native.params(this.#g);
@@ -236,8 +301,9 @@ class Context {
     }
     return known.params;
   }
-  pathParam(key) { return this.pathParams()[key] ?? ""; }
+  pathParam(key) { return this.#params()[key] ?? ""; }
   #describe(what) {
+    held = true;
     const known = this.#rest().described;
     return (known[what] ??= native.describe(this.#g, what));
   }

@@ -13,6 +13,7 @@ mod library;
 mod positions;
 mod promises;
 mod response;
+mod resting;
 mod scheduled;
 mod seen;
 mod storage;

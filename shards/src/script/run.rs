@@ -1,5 +1,5 @@
-//! The modules of one exchange: a context of each stage's module, leased from its first call for as long as it may be
-//! called again, and the functions in their order. `fetchUpstream` and `requestHandler` belong to the one stage that has
+//! The modules of one exchange: a context of each stage's module, leased from its first call and given back while the
+//! upstream is waited for, where the module remembers nothing, and the functions in their order. `fetchUpstream` and `requestHandler` belong to the one stage that has
 //! them; request and response modifiers run in list order; error handlers until one answers.
 
 use super::Trouble;
@@ -21,7 +21,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 use tidegate_codec::{RequestHead, ResponseHead};
-use tidegate_js::{Answer, Cause, Chunks, ErrorInfo, Failure, Function, Lease};
+use tidegate_js::{Answer, Cause, Chunks, ErrorInfo, Failure, Function, Kept, Lease};
 use tidegate_snapshot::{Pipeline, Script};
 
 /// One module, ready to be called.
@@ -30,6 +30,8 @@ struct Stage {
     /// The module's context, from its first call on: a module that only looks at responses holds none while the upstream is
     /// waited for, and the few contexts that are in use stay warm.
     lease: Option<Lease>,
+    /// What it goes on with in another context, if it gave one back.
+    kept: Option<Kept>,
     /// What of it was called last: whoever wrote the body that is still to come.
     last: Option<Function>,
     /// What its functions have taken, waiting included, nanoseconds.
@@ -51,6 +53,15 @@ impl Stage {
 
     fn body_cap(&self) -> u64 {
         self.engine.script.limits.body_bytes as u64
+    }
+
+    /// Gives its context back for a while, if the module leaves nothing in it: the few that are in use stay warm.
+    fn rest(&mut self) {
+        match self.lease.take().map(Lease::rest) {
+            Some(Ok(kept)) => self.kept = Some(kept),
+            Some(Err(held)) => self.lease = Some(held),
+            None => {}
+        }
     }
 }
 
@@ -89,8 +100,8 @@ impl Scripts {
         }
         let view = Scripted::new(lent, chosen.len() > 1);
         let stages =
-            chosen.into_iter().map(|engine| Stage { engine, lease: None, last: None, spent_ns: 0 }).collect();
-        Ok(Ok(Run { stages, view, lender: self.lender.clone() }))
+            chosen.into_iter().map(|engine| Stage { engine, lease: None, kept: None, last: None, spent_ns: 0 });
+        Ok(Ok(Run { stages: stages.collect(), view, lender: self.lender.clone() }))
     }
 }
 
@@ -160,13 +171,16 @@ impl Run {
     ) -> Result<Answer, Trouble> {
         let cap = self.stages[at].body_cap();
         let (running, view) = (&self.lender.running, &self.view);
-        let Stage { lease, engine, last, spent_ns } = &mut self.stages[at];
+        let Stage { lease, kept, engine, last, spent_ns } = &mut self.stages[at];
         *last = Some(function);
         let lease = match lease {
             Some(lease) => lease,
             None => {
                 let leased = engine.runtime.lease(view.clone());
-                lease.insert(leased.map_err(|failure| told(failure, &engine.script, Some(function)))?)
+                let leased = leased.map_err(|failure| told(failure, &engine.script, Some(function)))?;
+                let leased = lease.insert(leased);
+                kept.take().into_iter().for_each(|kept| leased.resume(kept));
+                leased
             }
         };
         let call = match error {
@@ -285,8 +299,8 @@ impl Run {
         self.stages.iter().map(Stage::body_cap).min().unwrap_or(0)
     }
 
-    /// Gives contexts back that nothing more is asked of once the request has gone upstream, warm for the next request.
-    /// Answers whether any are left.
+    /// Gives contexts back that nothing more is asked of once the request has gone upstream, or nothing for now, warm for
+    /// the next request. Answers whether any modules are left.
     pub fn keep_later(&mut self, spans: &mut Spans) -> bool {
         let profile = &self.lender.profile;
         self.stages.retain(|stage| {
@@ -296,6 +310,7 @@ impl Run {
             }
             is_kept
         });
+        self.stages.iter_mut().for_each(Stage::rest);
         !self.stages.is_empty()
     }
 

@@ -423,6 +423,7 @@ impl<'t> Exchange<'t, '_> {
             return Box::pin(self.send_pieces(own, is_upstreams, source, input)).await;
         }
         self.local.records.keep(&mut self.said, &own.head.fields);
+        self.run.iter_mut().for_each(Run::rest);
         let is_consumed = self.consume_body(input);
         let ask = self.ask(is_consumed);
         let rules = self.rules(!is_upstreams);
@@ -432,6 +433,7 @@ impl<'t> Exchange<'t, '_> {
     }
 
     async fn send_proxied(&mut self, answered: Answered<'_>) -> Result<(u16, bool), Trouble> {
+        self.run.iter_mut().for_each(Run::rest);
         let status = answered.link.head.status();
         self.local.records.keep(&mut self.said, &answered.link.head.fields);
         let ask = self.ask(self.is_read);

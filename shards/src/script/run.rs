@@ -314,6 +314,18 @@ impl Run {
         !self.stages.is_empty()
     }
 
+    /// Gives contexts back while the response is sent: at most an error handler may still be called. Not while a module
+    /// writes the body.
+    pub fn rest(&mut self) {
+        for stage in &mut self.stages {
+            if stage.has(Function::ErrorHandler) {
+                stage.rest();
+            } else {
+                stage.lease = None;
+            }
+        }
+    }
+
     /// Whether a module looks at responses.
     pub fn modifies_response(&self) -> bool {
         self.stages.iter().any(|stage| stage.has(Function::ResponseModifier))

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use oxc::ast::ast::{
-    Argument, BinaryExpression, BindingPattern, CallExpression, Class, ClassElement,
+    Argument, BinaryExpression, BindingPattern, BindingProperty, CallExpression, Class, ClassElement,
     ComputedMemberExpression, Declaration, ExportDefaultDeclarationKind, ExportNamedDeclaration, Expression,
     Function, IdentifierReference, ImportDeclaration, ImportExpression, ImportMeta, NewExpression, Program,
     RegExpFlags, SimpleAssignmentTarget, Statement, StaticMemberExpression, StringLiteral, TemplateLiteral,
@@ -229,6 +229,11 @@ impl<'a> Visit<'a> for Reader<'_> {
         walk::walk_computed_member_expression(self, member);
     }
 
+    fn visit_binding_property(&mut self, property: &BindingProperty<'a>) {
+        self.found |= property.key.static_name().is_some_and(|name| SHARED.contains(&&*name));
+        walk::walk_binding_property(self, property);
+    }
+
     fn visit_import_expression(&mut self, _: &ImportExpression<'a>) {
         self.found = true;
     }
@@ -346,6 +351,8 @@ mod tests {
             "function g() {} const all = () => [g]; export function f() {}",
             "function g() {} export function f() { g.__defineGetter__('a', () => 1) }",
             "export function f(x: any) { x.constructor.count = 1 }",
+            "export function f(x: any) { const { constructor } = x; constructor.count = 1 }",
+            "export function f(x: any) { const { setPrototypeOf: change } = Object; change(x, { count: 1 }) }",
             "export function f(x: any) { x['__proto__'].count = 1 }",
             "export function f(x: any) { Object.getPrototypeOf(x).count = 1 }",
             "export function f() { Array.prototype.map.count = 1 }",

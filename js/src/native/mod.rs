@@ -1,6 +1,7 @@
 //! The native functions that the prelude is built on, as one table per context. Modules never see the table; every
 //! function that touches a request carries the number of the lease it was meant for.
 
+mod bare;
 mod cache;
 mod crypto;
 mod encoding;
@@ -33,6 +34,7 @@ pub(crate) fn table<'js>(ctx: &Ctx<'js>, bridge: &Rc<Bridge>) -> rquickjs::Resul
     let table = Object::new(ctx.clone())?;
     exchange::fill(ctx, &table, bridge)?;
     guards::fill(ctx, &table)?;
+    bare::fill(ctx, &table)?;
     hot::fill(ctx, &table, bridge)?;
     operations::fill(ctx, &table, bridge)?;
     text::fill(ctx, &table, bridge)?;

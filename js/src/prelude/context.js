@@ -5,9 +5,9 @@ import "tidegate:hardening";
 
 export { settle, adopt };
 
-const { fieldGet, fieldSet, fieldAdd, fieldRemove, fieldHas, fieldValues, fields, part, setPart } = native;
+const { bare, fieldGet, fieldSet, fieldAdd, fieldRemove, fieldHas, fieldValues, fields, part, setPart } = native;
 const { stringify, parse } = JSON;
-const { ownKeys, getPrototypeOf } = Reflect;
+const { ownKeys } = Reflect;
 const { isFinite } = Number;
 const REQUEST = 0;
 const METHOD = 0;
@@ -68,11 +68,6 @@ export function invoke(index, generation) {
   return f(enter(index, generation));
 }
 
-// Nothing was added to an object of the prelude's that the module has had.
-function bare(object, of) {
-  return object === null || (ownKeys(object).length === 0 && getPrototypeOf(object) === of.prototype);
-}
-
 // What JSON gives back as it was.
 function isPlain(value) {
   switch (typeof value) {
@@ -93,7 +88,8 @@ export function rested(generation) {
   if (generation !== lease) return true;
   if (held || pumps.length > 0 || taken[0] !== null || taken[1] !== null || taken[2] !== null) return false;
   if (response !== null || upstream !== null || query !== null) return false;
-  if (!bare(current, Context) || !bare(request, Request) || !bare(requestHeaders, Headers)) return false;
+  // Nor was anything added to the objects that the module has had.
+  if (!bare(current, request, requestHeaders)) return false;
   const text = rest === null || !rest.isSet ? true : stringify(rest.values);
   lease = -1;
   current = request = requestHeaders = rest = null;

@@ -99,8 +99,13 @@ impl Scripts {
             return Ok(Err(lent));
         }
         let view = Scripted::new(lent, chosen.len() > 1);
-        let stages =
-            chosen.into_iter().map(|engine| Stage { engine, lease: None, kept: None, last: None, spent_ns: 0 });
+        let stages = chosen.into_iter().map(|engine| Stage {
+            engine,
+            lease: None,
+            kept: None,
+            last: None,
+            spent_ns: 0,
+        });
         Ok(Ok(Run { stages: stages.collect(), view, lender: self.lender.clone() }))
     }
 }

@@ -91,7 +91,7 @@ fn parse(said: &str, lines: &str, seconds: f64) -> Option<Load> {
         p99: percentile(&latencies, 99.0)?,
         p999: percentile(&latencies, 99.9)?,
         // Streams still open when the time is over are neither done nor failed.
-        errors: count("failed")? + count("timeout")?,
+        errors: count("failed")? + count("errored")? + count("timeout")?,
         late: false,
     })
 }
@@ -103,10 +103,10 @@ mod tests {
     #[test]
     fn results_are_found_in_its_text_and_its_lines() {
         let said = "finished in 1.00s, 4.00 req/s, 1B/s\n\
-                    requests: 4 total, 5 started, 4 done, 3 succeeded, 1 failed, 1 errored, 0 timeout\n";
+                    requests: 4 total, 5 started, 4 done, 3 succeeded, 1 failed, 2 errored, 0 timeout\n";
         let lines = "1\t200\t10\n2\t200\t30\n3\t200\t20\n4\t500\t40\n";
         let expected =
-            Load { requests: 4, seconds: 1.0, p50: 20.0, p99: 40.0, p999: 40.0, errors: 1, late: false };
+            Load { requests: 4, seconds: 1.0, p50: 20.0, p99: 40.0, p999: 40.0, errors: 3, late: false };
         assert_eq!(parse(said, lines, 1.0), Some(expected));
         for (said, lines) in [("", lines), (said, ""), ("requests: none", lines)] {
             assert_eq!(parse(said, lines, 1.0), None, "{said}");

@@ -85,6 +85,17 @@ impl Peer {
         }
     }
 
+    /// What its installation needs besides.
+    pub(crate) fn needs(self) -> Option<&'static str> {
+        match self {
+            Self::Pingora => Some("its build needs cmake (Debian: cmake; PyPI: cmake)"),
+            Self::Dgate => {
+                Some("its build needs libclang (Debian: libclang-dev; PyPI: libclang, with LIBCLANG_PATH)")
+            }
+            _ => None,
+        }
+    }
+
     /// Where [`Self::install`] puts its program.
     fn installed_in(self, dir: &Path) -> Option<PathBuf> {
         let file = match self.install() {

@@ -35,7 +35,10 @@ pub(crate) fn run(options: &Peers) -> Result<(), Failure> {
                 let version = peer.version(&path).unwrap_or_else(|| "of an unknown version".into());
                 println!("{:<12} {version:<18} {}", peer.name(), path.display());
             }
-            None => println!("{:<12} {:<18} {}", peer.name(), "not installed", shown(peer, &dir)),
+            None => {
+                let needs = peer.needs().map(|needs| format!("   ({needs})")).unwrap_or_default();
+                println!("{:<12} {:<18} {}{needs}", peer.name(), "not installed", shown(peer, &dir));
+            }
         }
     }
     if failed.is_empty() { Ok(()) } else { Err(format!("not installed: {}", failed.join(", "))) }
@@ -100,7 +103,8 @@ fn install(peer: Peer, dir: &Path) -> Result<(), Failure> {
         .status()
         .map_err(|why| format!("cannot run {}: {why}", command.get_program().to_string_lossy()))?;
     if !status.success() {
-        return Err(format!("its installation failed ({status})"));
+        let needs = peer.needs().map(|needs| format!("; {needs}")).unwrap_or_default();
+        return Err(format!("its installation failed ({status}){needs}"));
     }
     eprintln!("{}: installed in {} s", peer.name(), begun.elapsed().as_secs());
     Ok(())

@@ -17,7 +17,7 @@ pub(crate) fn text(report: &Report) -> String {
     }
     let _ = writeln!(
         text,
-        "median [min..max] over the rounds; \"vs\" is the median of the ratios of CPU per request within each round, \
+        "median [min..max] over the rounds, or ± the farthest of them; \"vs\" is the median of the ratios of CPU per request within each round, \
          less is better"
     );
     if report.workloads.iter().any(|measured| measured.workload.beside().is_some()) {
@@ -96,13 +96,13 @@ fn columns(measured: &Measured) -> Vec<Column<'_>> {
         ));
         columns.push((format!("times {plain}"), Box::new(|series| shown(series.times_plain(), 3))));
     }
-    columns.push(("requests/s".into(), Box::new(|series| shown(series.requests_per_second(), 0))));
-    columns.push(("p50 µs".into(), Box::new(|series| shown(series.latency(|load| load.p50), 0))));
-    columns.push(("p99 µs".into(), Box::new(|series| shown(series.latency(|load| load.p99), 0))));
-    columns.push(("p99.9 µs".into(), Box::new(|series| shown(series.latency(|load| load.p999), 0))));
+    columns.push(("requests/s".into(), Box::new(|series| around(series.requests_per_second()))));
+    columns.push(("p50 µs".into(), Box::new(|series| around(series.latency(|load| load.p50)))));
+    columns.push(("p99 µs".into(), Box::new(|series| around(series.latency(|load| load.p99)))));
+    columns.push(("p99.9 µs".into(), Box::new(|series| around(series.latency(|load| load.p999)))));
     if measured.rate.is_some() {
         let added = |of: fn(&Load) -> f64| -> Box<dyn Fn(&Series) -> String> {
-            Box::new(move |series| shown(measured.added(series, of), 0))
+            Box::new(move |series| around(measured.added(series, of)))
         };
         columns.push(("added p50".into(), added(|load| load.p50)));
         columns.push(("added p99".into(), added(|load| load.p99)));
@@ -125,6 +125,17 @@ fn shown(spread: Option<Spread>, digits: usize) -> String {
     spread.map_or_else(
         || "-".into(),
         |Spread { median, min, max }| format!("{median:.digits$} [{min:.digits$}..{max:.digits$}]"),
+    )
+}
+
+/// A figure of which less is to be known: how far off its median the rounds were, in hundredths of it.
+fn around(spread: Option<Spread>) -> String {
+    spread.map_or_else(
+        || "-".into(),
+        |Spread { median, min, max }| {
+            let off = (max - median).max(median - min) / median.abs().max(f64::MIN_POSITIVE) * 100.0;
+            format!("{median:.0} ±{off:.0}%")
+        },
     )
 }
 
@@ -170,6 +181,7 @@ mod tests {
                 "tidegate: /opt/tidegate",
                 "haproxy: not installed, not measured",
                 "3.0",
+                "50 ±0%",
                 "≤ 0.87",
                 "met",
             ],

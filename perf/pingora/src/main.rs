@@ -87,6 +87,8 @@ fn main() {
         threads: 1,
         work_stealing: false,
         upstream_keepalive_pool_size: 4096,
+        grace_period_seconds: Some(0),
+        graceful_shutdown_timeout_seconds: Some(0),
         ..Default::default()
     };
     let mut server = Server::new_with_opt_and_conf(None, conf);

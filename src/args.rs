@@ -35,7 +35,7 @@ pub enum Telling {
 
 /// What interval logs tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum HdrRows {
+pub enum Rows {
     /// One row a route.
     Routes,
     /// One row a service.
@@ -133,9 +133,6 @@ pub struct Serve {
     /// Write the latency profile's intervals to this folder, as HdrHistogram logs
     #[arg(long, value_name = "DIR")]
     pub hdr_dir: Option<PathBuf>,
-    /// Rows of the interval logs besides all exchanges and each shard's
-    #[arg(long, value_name = "KIND,…", value_enum, value_delimiter = ',')]
-    pub hdr_rows: Vec<HdrRows>,
     /// Size of an interval log, after which the next one is begun
     #[arg(long, value_name = "BYTES", default_value = "256m", value_parser = parse_size)]
     pub hdr_segment_bytes: u64,
@@ -160,9 +157,9 @@ pub struct Serve {
     /// The same of errors: of status 500 and above, and of faults that are not the client's
     #[arg(long, value_name = "SHARE", default_value = "100%", value_parser = Rate::parse)]
     pub access_log_sample_errors: Rate,
-    /// Rows of the latency profile that are always kept besides the shards' own
+    /// Rows of the latency profile that are always kept, and written to --hdr-dir, besides the shards' own
     #[arg(long, value_name = "KIND,…", value_enum, value_delimiter = ',')]
-    pub profile: Vec<HdrRows>,
+    pub profile: Vec<Rows>,
     /// Tell clients in a Server-Timing field where the time went; asked: those that send `X-Server-Timing: 1`
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Telling::Never)]
     pub server_timing: Telling,
@@ -332,13 +329,8 @@ impl Serve {
 
     /// The profile's rows that are always kept.
     pub fn scopes(&self) -> Scopes {
-        let is_logged = |rows| self.hdr_dir.is_some() && self.hdr_rows.contains(&rows);
-        let has = |rows| self.profile.contains(&rows) || is_logged(rows);
-        Scopes {
-            routes: has(HdrRows::Routes),
-            services: has(HdrRows::Services),
-            modules: has(HdrRows::Modules),
-        }
+        let has = |rows| self.profile.contains(&rows);
+        Scopes { routes: has(Rows::Routes), services: has(Rows::Services), modules: has(Rows::Modules) }
     }
 
     /// What access records look like.

@@ -40,7 +40,7 @@ pub fn read(dir: &Path) -> Read {
 fn rows_are_written_where_they_are_asked_for() {
     let folder = tempfile::tempdir().expect("a folder");
     let upstream = Upstream::answering(|_| ok("well"));
-    let plan = Plan::new().flag("--hdr-interval", "100ms").flag("--hdr-rows", "routes,services");
+    let plan = Plan::new().flag("--hdr-interval", "100ms").flag("--profile", "routes,services");
     let (node, hdr) = serving(plan, &folder.path().join("logs"), &upstream.url());
     ask(&node, 2, 20);
     node.stop();

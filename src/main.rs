@@ -41,7 +41,7 @@ enum Command {
     #[command(disable_version_flag = true)]
     Serve(Box<args::Serve>),
     /// Check what this host gives the gateway, before it is started
-    Doctor(doctor::Doctor),
+    Doctor(Box<doctor::Doctor>),
     /// Check a data folder that no gateway uses: the state against its hash and against its log
     Verify(verify::Verify),
     #[command(flatten)]

@@ -2,6 +2,8 @@
 //! memory that another core could wait for. The shard is in a process of its own, which nobody else uses and
 //! which reports to nobody meanwhile.
 
+#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "a test looks at another process")]
+
 use crate::rig::{Client, Shard, Upstream};
 use crate::tracer::{Seen, Tracer};
 use crate::{GET, WARM_UP};

@@ -1,6 +1,8 @@
 //! Walks one thread of a process instruction by instruction and notes what a profile cannot show: instructions that lock
 //! the bus, and system calls. x86-64 only. The thread goes on untouched when the tracer is done.
 
+#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "a test looks at another process")]
+
 use std::collections::HashMap;
 use std::io;
 use std::os::unix::fs::FileExt;

@@ -109,9 +109,13 @@ fn one_route(task: Task, upstream: u16) -> Value {
         services = session::SERVICES.iter().map(|name| service(name, "default", upstream)).collect();
         routes = session::SERVICES.iter().map(|name| route(name, format!("/{name}/*"))).collect();
     }
-    if task.own_answer().is_some() {
+    if let Some(answer) = task.own_answer() {
         services.clear();
-        routes.iter_mut().filter_map(Value::as_object_mut).for_each(|route| drop(route.remove("service")));
+        let response = json!({"headers": {"Content-Type": "application/json"}, "body": answer});
+        for route in routes.iter_mut().filter_map(Value::as_object_mut) {
+            route.remove("service");
+            route.insert("response".into(), response.clone());
+        }
     }
     let mut resources = json!({});
     if let Some(module) = module(task) {
@@ -132,15 +136,8 @@ fn one_route(task: Task, upstream: u16) -> Value {
     resources
 }
 
-/// The module of a task. An answer without an upstream is a module's as well: a route has none of its own.
+/// The module of a task.
 fn module(task: Task) -> Option<String> {
-    if let Some(answer) = task.own_answer() {
-        return Some(format!(
-            "const answer = {};\nexport function requestHandler(ctx: any): void {{\n  \
-             ctx.response().headers.set(\"Content-Type\", \"application/json\");\n  ctx.response().send(answer);\n}}\n",
-            json!(answer)
-        ));
-    }
     match (task.script(), task.workload) {
         (Some(script), _) => Some(script.tidegate().into()),
         (None, workload) if workload.session() => Some(session::TIDEGATE.into()),
@@ -186,6 +183,7 @@ mod tests {
         let session = of(Workload::Jwt, false);
         assert_eq!((count(&session, "routes"), count(&session, "secrets")), (Some(4), Some(1)));
         let direct = of(Workload::DirectResponse, false);
-        assert_eq!((count(&direct, "services"), count(&direct, "modules")), (Some(0), Some(1)));
+        assert_eq!((count(&direct, "services"), count(&direct, "modules")), (Some(0), None));
+        assert!(direct["proxy"]["init_resources"]["routes"][0]["response"]["body"].is_string());
     }
 }

@@ -227,7 +227,9 @@ impl Workload {
     /// What Tidegate does in another way than its name says, for the report.
     pub(crate) fn remark(self) -> Option<&'static str> {
         match self {
-            Self::DirectResponse => Some("Tidegate answers from a module's requestHandler, DGate too"),
+            Self::DirectResponse => {
+                Some("Tidegate answers from its route's response; DGate from a module's requestHandler")
+            }
             Self::FixedRate => Some(FROM_DUE),
             Self::JwtFixedRate => Some(FROM_DUE),
             Self::Jwt => Some(

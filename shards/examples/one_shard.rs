@@ -46,6 +46,7 @@ fn main() {
             strip_path: false,
             allow_encoded_slash: false,
             service: Some(service.clone()),
+            response: None,
             pipeline: None,
             max_body_bytes: u64::MAX,
         };

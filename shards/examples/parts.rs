@@ -187,6 +187,7 @@ fn desk() -> Desk {
         strip_path: false,
         allow_encoded_slash: false,
         service: Some(Arc::new(service)),
+        response: None,
         pipeline: None,
         max_body_bytes: u64::MAX,
     };

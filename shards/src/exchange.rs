@@ -1,6 +1,7 @@
 //! One request and its response: the order of the stages, and all the control flow a request has. The stages know
 //! nothing of each other; what one hands to the next passes through here.
 
+mod own;
 mod pieces;
 mod tell;
 mod timing;
@@ -24,14 +25,23 @@ use std::mem::take;
 use std::sync::Arc;
 use tidegate_codec::{BodyFraming, RequestHead};
 use tidegate_reactor::clock;
-use tidegate_snapshot::Route;
+use tidegate_snapshot::{DirectResponse, Route};
 
 /// What the client is to get.
-enum Reply<'x> {
+enum Reply<'x, 't> {
     /// Made here.
     Own(Made),
+    /// The route's own.
+    Direct(&'t DirectResponse),
     /// The upstream's response, its body still to come.
     Proxied(Answered<'x>),
+}
+
+/// What is still to be sent, once nothing holds the input.
+enum Left<'t> {
+    Made(Made),
+    Direct(&'t DirectResponse),
+    Trouble(Trouble),
 }
 
 /// A response made here.
@@ -100,13 +110,16 @@ struct Exchange<'t, 'c> {
     fault: Cell<Option<Fault>>,
 }
 
-async fn serve<'x, 't: 'x>(x: &mut Exchange<'t, '_>, input: &'x mut Input) -> Result<Reply<'x>, Trouble> {
+async fn serve<'x, 't: 'x>(x: &mut Exchange<'t, '_>, input: &'x mut Input) -> Result<Reply<'x, 't>, Trouble> {
     if let Admission::Redirect(url) = policy::admit(x.tables, x.head, x.peer.is_secure)? {
-        return Ok(Reply::Own(redirect(&url).into()));
+        return Ok(Reply::Own(own::redirect(&url).into()));
     }
     let matched = route::find(x.tables, x.head, x.memo)?;
     x.route = Some(matched.route);
     x.admit_body()?;
+    if let Some(direct) = &matched.route.response {
+        return Ok(Reply::Direct(direct));
+    }
     let chosen = match x.on_request(&matched, input).await? {
         Before::Go(chosen) => chosen,
         Before::Answered(own) => return Ok(Reply::Own(own.into())),
@@ -146,14 +159,16 @@ pub async fn run(local: &Local, session: &mut Session) -> bool {
     };
     // A proxied response may still hold the input for its upload, so it is sent first.
     let outcome = match serve(&mut x, input).await {
-        Ok(Reply::Proxied(answered)) => x.send_proxied(answered).await.map_err(Err),
-        Ok(Reply::Own(made)) => Err(Ok(made)),
-        Err(trouble) => Err(Err(trouble)),
+        Ok(Reply::Proxied(answered)) => x.send_proxied(answered).await.map_err(Left::Trouble),
+        Ok(Reply::Own(made)) => Err(Left::Made(made)),
+        Ok(Reply::Direct(direct)) => Err(Left::Direct(direct)),
+        Err(trouble) => Err(Left::Trouble(trouble)),
     };
     let (status, is_kept) = match outcome {
         Ok(sent) => sent,
-        Err(Ok(made)) => x.send_made(made, input).await,
-        Err(Err(trouble)) => x.fail(trouble, input).await,
+        Err(Left::Made(made)) => x.send_made(made, input).await,
+        Err(Left::Direct(direct)) => x.send_direct(direct, input).await,
+        Err(Left::Trouble(trouble)) => x.fail(trouble, input).await,
     };
     if let Some(lent) = x.run.take().and_then(|run| run.close(&mut x.spans))
         && x.is_lent
@@ -163,13 +178,6 @@ pub async fn run(local: &Local, session: &mut Session) -> bool {
     }
     x.end(started, status, input);
     is_kept
-}
-
-fn redirect(url: &str) -> Own {
-    let mut own = Own::new(308);
-    // Made of canonical parts: nothing in it can be refused.
-    let _ = own.head.fields.set(b"Location", url.as_bytes());
-    own
 }
 
 impl<'t> Exchange<'t, '_> {
@@ -232,7 +240,7 @@ impl<'t> Exchange<'t, '_> {
     }
 
     /// `requestHandler`, for a route without a service.
-    async fn handle<'x>(&mut self, input: &'x mut Input) -> Result<Reply<'x>, Trouble> {
+    async fn handle<'x>(&mut self, input: &'x mut Input) -> Result<Reply<'x, 't>, Trouble> {
         let Some(framing) = self.run.as_ref().map(|run| run.lent().request.body()) else {
             return Err(Fault::NothingToCall.into());
         };
@@ -322,7 +330,7 @@ impl<'t> Exchange<'t, '_> {
     }
 
     /// The response modifiers.
-    async fn on_response<'x>(&mut self, mut answered: Answered<'x>) -> Result<Reply<'x>, Trouble> {
+    async fn on_response<'x>(&mut self, mut answered: Answered<'x>) -> Result<Reply<'x, 't>, Trouble> {
         let Some(run) = self.run.as_mut().filter(|run| run.modifies_response()) else {
             return Ok(Reply::Proxied(answered));
         };
@@ -415,21 +423,6 @@ impl<'t> Exchange<'t, '_> {
             self.is_read = Body::new(framing, u64::MAX).skip_arrived(input);
         }
         self.is_read
-    }
-
-    async fn send_made(&mut self, made: Made, input: &mut Input) -> (u16, bool) {
-        let Made { own, is_upstreams, source } = made;
-        if own.pieces.is_some() {
-            return Box::pin(self.send_pieces(own, is_upstreams, source, input)).await;
-        }
-        self.local.records.keep(&mut self.said, &own.head.fields);
-        self.run.iter_mut().for_each(Run::rest);
-        let is_consumed = self.consume_body(input);
-        let ask = self.ask(is_consumed);
-        let rules = self.rules(!is_upstreams);
-        let sent = respond::send_own(&own, &ask, &rules, self.output, &self.local.limits).await;
-        self.note(sent.fault);
-        (own.head.status(), ask.is_kept && sent.is_clean)
     }
 
     async fn send_proxied(&mut self, answered: Answered<'_>) -> Result<(u16, bool), Trouble> {

@@ -82,6 +82,11 @@ impl Records {
 
     /// Keeps what lines show of a response's fields: they are gone when the line is written.
     pub fn keep(&self, said: &mut Option<Said>, fields: &Fields) {
+        self.keep_found(said, |name| fields.get(name.as_bytes()));
+    }
+
+    /// The same for fields that stand elsewhere.
+    pub fn keep_found<'f>(&self, said: &mut Option<Said>, field: impl Fn(&str) -> Option<&'f [u8]>) {
         if !self.shows_said {
             return;
         }
@@ -92,7 +97,7 @@ impl Records {
             kept
         });
         kept.clear();
-        self.rules.format.said().iter().for_each(|name| kept.push(fields.get(name.as_bytes())));
+        self.rules.format.said().iter().for_each(|name| kept.push(field(name)));
     }
 
     /// Takes what was kept back, once its line is written.

@@ -1,11 +1,13 @@
 //! The response as it goes to the client: a proxied one relayed with its framing written anew, or one of our own. The
 //! one place that knows which status a fault has. Decides nothing about routes, upstreams or modules.
 
+mod direct;
 mod fault;
 mod head;
 mod streamed;
 mod timing;
 
+pub use direct::send_direct;
 pub use fault::{answer, status};
 pub use head::{Ask, Rules};
 pub use streamed::Streamed;

@@ -4,6 +4,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod direct;
 mod hosts;
 mod paths;
 mod rules;

@@ -81,6 +81,12 @@ pub(crate) static KINDS: &[Kind] = &[
                 "modules in the order in which they run: NAME[:VERSION][@SHARE%][;by=…][;when=…]",
                 "modules=auth:2@10%,auth,api",
             ),
+            Field::new(
+                "response",
+                Json,
+                "its own answer, without service and modules: status, headers, body",
+                r#"response:='{"status":503,"body":"closed"}'"#,
+            ),
             Field::new("maxBodyBytes", Integer, "largest request body in bytes", "maxBodyBytes=1048576"),
             Field::new(
                 "allowEncodedSlash",

@@ -5,6 +5,7 @@
 //! default: whoever makes a value has resolved it.
 
 mod cache;
+mod direct;
 mod document;
 mod domain;
 mod host_pattern;
@@ -19,6 +20,7 @@ mod route;
 mod settings;
 
 pub use cache::{CacheUpdate, CacheValue};
+pub use direct::DirectResponse;
 pub use document::{DocumentQuery, DocumentReader, DocumentWrite};
 pub use domain::{Domain, DomainTable};
 pub use host_pattern::{HostPattern, PatternError};

@@ -1,7 +1,7 @@
 //! What a configuration means once it is compiled: namespaces, routes, services and scripts, resolved and validated.
 //! A snapshot is never changed after it was published; what did not change is shared with the one before it.
 
-use crate::{DomainTable, MethodSet, PathTree, ProxySettings};
+use crate::{DirectResponse, DomainTable, MethodSet, PathTree, ProxySettings};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +65,8 @@ pub struct Route {
     pub allow_encoded_slash: bool,
     /// Where requests go; `None` for a route that only its script answers.
     pub service: Option<Arc<Service>>,
+    /// What it answers by itself; then it has neither service nor modules.
+    pub response: Option<Arc<DirectResponse>>,
     /// The modules; `None` costs nothing.
     pub pipeline: Option<Arc<Pipeline>>,
     /// Largest request body in bytes.

@@ -5,6 +5,7 @@ mod domains;
 mod endpoint;
 mod pipeline;
 mod problems;
+mod response;
 mod route;
 mod script;
 mod service;

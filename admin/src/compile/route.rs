@@ -2,11 +2,12 @@
 //! new one, and keeps its key and slot through all of that.
 
 use super::pipeline;
+use super::response;
 use super::shelf::Shelf;
 use crate::resource::{self, Selection};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tidegate_snapshot::{MethodSet, PathPattern, Pipeline, Route, Service};
+use tidegate_snapshot::{DirectResponse, MethodSet, PathPattern, Pipeline, Route, Service};
 
 /// A route of a namespace.
 pub(super) struct RouteEntry {
@@ -24,6 +25,8 @@ pub(super) struct Meaning {
     pub(super) written: resource::Route,
     pub(super) patterns: Vec<PathPattern>,
     pub(super) methods: MethodSet,
+    /// What it answers by itself.
+    pub(super) response: Option<Arc<DirectResponse>>,
     /// Its modules, or which entry cannot be read.
     pub(super) list: Result<Vec<Selection>, String>,
     /// The modules that want a script, once it was found out.
@@ -47,7 +50,8 @@ impl Meaning {
             written.methods.iter().map(String::as_str).collect()
         };
         let list = written.modules.iter().map(|entry| entry.parse()).collect();
-        Ok(Self { written, patterns, methods, list, wants: None, pipeline: None })
+        let response = written.response.as_ref().map(|written| Arc::new(response::build(written)));
+        Ok(Self { written, patterns, methods, response, list, wants: None, pipeline: None })
     }
 
     /// Finds out what its modules come to. If that is what it was, it stays the same object.
@@ -103,6 +107,7 @@ impl RouteEntry {
             strip_path: written.strip_path,
             allow_encoded_slash: written.allow_encoded_slash,
             service: service.cloned(),
+            response: meaning.response.clone(),
             pipeline,
             max_body_bytes: written.max_body_bytes.unwrap_or(max_body_bytes),
         }));

@@ -3,17 +3,13 @@
 use super::file::{Listen, LogLevel, ProxyConfig};
 use super::section::Section;
 use super::{init, transport};
-use http::{HeaderName, HeaderValue};
+use crate::resource::check_field;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tidegate_snapshot::{ForwardedRule, HostPattern, ProxySettings};
 
 /// What is said about TLS keys.
 pub(super) const NO_TLS: &str = "TLS comes with a later version: only plain HTTP is served";
-
-/// Fields that a configured header must not be: they frame the message or belong to the connection.
-const FRAMING: [&str; 7] =
-    ["connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
 
 /// Reads the section.
 pub(super) fn read(
@@ -112,12 +108,7 @@ fn patterns(section: &mut Section<'_>, key: &'static str) -> Vec<HostPattern> {
 /// The first pair that cannot be a header field, with the reason.
 pub(super) fn check_headers(pairs: &[(String, String)]) -> Result<(), (&str, &'static str)> {
     for (name, value) in pairs {
-        let parsed =
-            HeaderName::from_bytes(name.as_bytes()).map_err(|_| (name.as_str(), "is no header name"))?;
-        if FRAMING.contains(&parsed.as_str()) {
-            return Err((name, "frames the message: the gateway alone sets it"));
-        }
-        HeaderValue::from_str(value).map_err(|_| (name.as_str(), "has a value that no header can carry"))?;
+        check_field(name, value).map_err(|why| (name.as_str(), why))?;
     }
     Ok(())
 }

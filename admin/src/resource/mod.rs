@@ -15,6 +15,7 @@ mod name;
 mod namespace;
 mod normalise;
 mod parse;
+mod response;
 mod route;
 mod rules;
 mod scene;
@@ -42,6 +43,8 @@ pub use module::{Module, ModuleType};
 pub use name::{MAX_ID, MAX_NAME, is_name};
 pub use namespace::{DEFAULT as DEFAULT_NAMESPACE, Namespace};
 pub use parse::{Parsed, parse, public_form, schema_of};
+pub use response::Response;
+pub(crate) use response::check_field;
 pub use route::Route;
 pub use rules::ResourceRules;
 pub use secret::Secret;
@@ -68,6 +71,11 @@ pub trait Resource: serde::Serialize + serde::de::DeserializeOwned + schemars::J
 
     /// Pushes every fault that the resource has by itself.
     fn check(&self, faults: &mut Vec<Invalid>);
+
+    /// Whether a fault may only be there because fields that are `wrong` in form were left out for the check.
+    fn is_doubtful(_fault: &Invalid, _wrong: &[String]) -> bool {
+        false
+    }
 
     /// Brings a checked resource into its canonical form.
     fn settle(&mut self) {}

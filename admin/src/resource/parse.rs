@@ -137,6 +137,9 @@ fn also_check<R: Resource>(mut value: Value, faults: &mut Vec<Invalid>) {
     if let Ok(resource) = serde_json::from_value::<R>(value) {
         let mut more = Vec::new();
         resource.check(&mut more);
-        faults.extend(more.into_iter().filter(|fault| !wrong.contains(&field_of(&fault.at))));
+        faults.extend(
+            more.into_iter()
+                .filter(|fault| !wrong.contains(&field_of(&fault.at)) && !R::is_doubtful(fault, &wrong)),
+        );
     }
 }

@@ -1,14 +1,14 @@
 //! A route as it was written: which requests it takes and what answers them. Patterns are only checked here; they are
 //! matched by what the snapshot makes of them.
 
-use super::{Resource, name, selection};
+use super::{Resource, Response, name, selection};
 use crate::change::{Key, Kind};
 use crate::invalid::Invalid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidegate_snapshot::PathPattern;
 
-/// Paths and methods, and the service or modules that answer them.
+/// Paths and methods, and the service, modules or response that answer them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Route {
@@ -28,7 +28,7 @@ pub struct Route {
     /// Remove what stands before the pattern's rest.
     #[serde(default)]
     pub strip_path: bool,
-    /// Name of the service; a route without one answers through its modules.
+    /// Name of the service; a route without one answers through its modules or by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
     /// The modules that run, in this order: `NAME[:VERSION][@SHARE%][;by=client|header:NAME|cookie:NAME][;when=CONDITION]`.
@@ -39,6 +39,9 @@ pub struct Route {
     #[serde(default)]
     #[schemars(length(max = 64))]
     pub modules: Vec<String>,
+    /// An answer that the route gives by itself, to every request the same. Neither a service nor modules stand beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Response>,
     /// Largest request body in bytes; the gateway's default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_body_bytes: Option<u64>,
@@ -49,6 +52,9 @@ pub struct Route {
     #[serde(default)]
     pub tags: Vec<String>,
 }
+
+/// Said of a route that nothing answers.
+const NO_ANSWER: &str = "a route needs a service, modules or a response to answer its requests";
 
 /// A token of RFC 9110 section 5.6.2, which is what a method is (section 9.1).
 fn is_token(text: &str) -> bool {
@@ -90,9 +96,24 @@ impl Resource for Route {
         }
         if let Some(service) = &self.service {
             name::check("service", service, faults);
-        } else if self.modules.is_empty() {
-            faults.push(Invalid::new("service", "a route needs a service or modules to answer its requests"));
+        } else if self.modules.is_empty() && self.response.is_none() {
+            faults.push(Invalid::new("service", NO_ANSWER));
         }
         selection::check("modules", &self.modules, faults);
+        if let Some(response) = &self.response {
+            response.check("response", faults);
+            for (other, is_there) in
+                [("service", self.service.is_some()), ("modules", !self.modules.is_empty())]
+            {
+                if is_there {
+                    let why = format!("nothing else answers beside a response: leave it or '{other}' out");
+                    faults.push(Invalid::new("response", why));
+                }
+            }
+        }
+    }
+
+    fn is_doubtful(fault: &Invalid, wrong: &[String]) -> bool {
+        fault.why == NO_ANSWER && wrong.iter().any(|field| field == "modules" || field == "response")
     }
 }

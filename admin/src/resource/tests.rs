@@ -171,6 +171,74 @@ fn modules() {
 }
 
 #[test]
+fn responses_of_routes() {
+    let base = json!({"name": "r", "namespace": "n", "paths": ["/a"], "methods": ["GET"]});
+    let full = with(
+        &base,
+        json!({"preserveHost": false, "stripPath": false, "modules": [], "allowEncodedSlash": false, "tags": []}),
+    );
+    for (response, expected) in [
+        (json!({}), json!({"status": 200, "headers": {}})),
+        (json!({"status": 204, "body": null}), json!({"status": 204, "headers": {}})),
+        (json!({"status": 304, "body": ""}), json!({"status": 304, "headers": {}, "body": ""})),
+        (
+            json!({"status": 599, "headers": {"X-A": "", "x-b": "1 2"}, "body": "x".repeat(65_536)}),
+            json!({"status": 599, "headers": {"X-A": "", "x-b": "1 2"}, "body": "x".repeat(65_536)}),
+        ),
+    ] {
+        good(
+            Kind::Route,
+            with(&base, json!({"response": response})),
+            with(&full, json!({"response": expected})),
+        );
+    }
+    let many: serde_json::Map<String, Value> = (0..65).map(|n| (format!("X-{n}"), json!(""))).collect();
+    for (response, expected) in [
+        (json!(5), &["response"][..]),
+        (json!({"status": "200", "code": 1}), &["response.code", "response.status"]),
+        (json!({"status": 199}), &["response.status"]),
+        (json!({"status": 101, "headers": {"a b": ""}}), &["response.headers.a b", "response.status"]),
+        (json!({"status": 600}), &["response.status"]),
+        (json!({"status": 204, "body": "x"}), &["response.body"]),
+        (json!({"status": 205, "body": "x"}), &["response.body"]),
+        (json!({"status": 304, "body": "x".repeat(65_537)}), &["response.body"]),
+        (json!({"body": "ü".repeat(32_769)}), &["response.body"]),
+        (
+            json!({"headers": {"Content-Length": "1", "transfer-encoding": "chunked", "CONNECTION": "close", "Keep-Alive": "x",
+                "Upgrade": "x", "Trailer": "x", "TE": "x", "Proxy-Connection": "x", "Date": "x", "": "x", "é": "x",
+                "X-Break": "a\r\nb", "X-Space": " a", "X-Fine": "a"}}),
+            &[
+                "response.headers.",
+                "response.headers.CONNECTION",
+                "response.headers.Content-Length",
+                "response.headers.Date",
+                "response.headers.Keep-Alive",
+                "response.headers.Proxy-Connection",
+                "response.headers.TE",
+                "response.headers.Trailer",
+                "response.headers.Upgrade",
+                "response.headers.X-Break",
+                "response.headers.X-Space",
+                "response.headers.transfer-encoding",
+                "response.headers.é",
+            ],
+        ),
+        (json!({"headers": {"X-A": "1", "x-a": "2"}}), &["response.headers.x-a"]),
+        (json!({"headers": {"X-A": 1}}), &["response.headers.X-A"]),
+        (json!({"headers": many}), &["response.headers"]),
+        (json!({"headers": {"X-A": "x".repeat(9_000)}}), &["response.headers"]),
+    ] {
+        bad(Kind::Route, with(&base, json!({"response": response})), expected);
+    }
+    let both = json!({"response": {"status": 99}, "service": "s", "modules": ["m"]});
+    let faults = bad(Kind::Route, with(&base, both), &["response", "response.status"]);
+    assert_eq!(faults.len(), 3, "{faults:?}");
+    // Nothing else is missing where the response is only wrong; what has nothing to do with it is said as well.
+    let wrong = json!({"response": [], "maxBodyBytes": 1, "paths": ["x"]});
+    bad(Kind::Route, with(&base, wrong), &["paths[0]", "response"]);
+}
+
+#[test]
 fn versions_and_canaries_of_modules() {
     let base =
         json!({"name": "m", "namespace": "n", "payload": "bGV0IHg=", "moduleType": "typescript", "tags": []});

@@ -77,6 +77,7 @@ fn route() -> Route {
         strip_path: false,
         allow_encoded_slash: false,
         service: Some(Arc::new(service)),
+        response: None,
         pipeline: None,
         max_body_bytes: 0,
     }

@@ -110,18 +110,35 @@ pub(super) fn write(out: &mut Vec<u8>, head: &ResponseHead, framing: Framing, as
     if rules.is_ours && !has_date {
         encode::field(out, b"Date", &date());
     }
-    for (name, value) in &rules.settings.global_headers {
-        if !head.fields.has(name) {
-            encode::field(out, name, value);
-        }
-    }
+    global_headers(out, |name| head.fields.has(name), rules);
     if !rules.is_hidden && !rules.is_ours {
         encode::field(out, b"Via", via(head.version()));
     }
+    end(out, ask.is_kept && framing != Framing::UntilClose, ask, rules);
+}
+
+/// What stands behind the fields of a response that was written out before: it has no `Date`, and `has` says which other
+/// fields it has. Its body is as long as it said.
+pub(super) fn end_own(out: &mut Vec<u8>, has: impl Fn(&[u8]) -> bool, ask: &Ask, rules: &Rules<'_>) {
+    encode::field(out, b"Date", &date());
+    global_headers(out, has, rules);
+    end(out, ask.is_kept, ask, rules);
+}
+
+/// The fields that every response carries, without those that it has.
+fn global_headers(out: &mut Vec<u8>, has: impl Fn(&[u8]) -> bool, rules: &Rules<'_>) {
+    for (name, value) in &rules.settings.global_headers {
+        if !has(name) {
+            encode::field(out, name, value);
+        }
+    }
+}
+
+fn end(out: &mut Vec<u8>, is_kept: bool, ask: &Ask, rules: &Rules<'_>) {
     if let Some(timing) = &rules.timing {
         timing.write(out);
     }
-    if !ask.is_kept || framing == Framing::UntilClose {
+    if !is_kept {
         encode::field(out, b"Connection", b"close");
     } else if ask.version == Version::Http10 {
         encode::field(out, b"Connection", b"keep-alive");

@@ -75,6 +75,7 @@ fn snapshot(upstream: Option<SocketAddr>, wanted: &Wanted) -> Arc<Snapshot> {
         strip_path: false,
         allow_encoded_slash: false,
         service: upstream.map(|upstream| service(upstream, wanted)),
+        response: None,
         pipeline: wanted.pipeline.clone(),
         max_body_bytes: u64::MAX,
     };

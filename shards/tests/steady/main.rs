@@ -58,6 +58,14 @@ fn nothing_is_allocated_for_a_request() {
     let mut post = b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 16384\r\n\r\n".to_vec();
     post.resize(post.len() + 16_384, b'x');
     check("POST of 16 KiB", Upstream::length(2), &post, 2);
+    for bytes in [100, 48 << 10] {
+        check_shard(
+            &format!("GET, answered by the route, {bytes} bytes"),
+            Shard::answering(bytes),
+            GET,
+            bytes,
+        );
+    }
     for format in ["json", "combined", "%{query} %{req.cookie} %{resp.content-type}"] {
         check_shard(
             &format!("GET, logged: {format}"),

@@ -12,8 +12,8 @@ use tidegate_shards::{
     probe, spawn_shard, wakeups,
 };
 use tidegate_snapshot::{
-    DomainTable, Endpoint, MethodSet, Namespace, PathTree, RecordSink, Revision, Route, Service, Snapshot,
-    ToAdmin, ToShard,
+    DirectResponse, DomainTable, Endpoint, MethodSet, Namespace, PathTree, RecordSink, Revision, Route,
+    Service, Snapshot, ToAdmin, ToShard,
 };
 
 /// Takes buffers of access lines and hands the same ones out again, as the recorder does.
@@ -102,7 +102,7 @@ fn answer(mut stream: TcpStream, response: &[u8]) {
     }
 }
 
-fn snapshot(upstream: SocketAddr) -> Snapshot {
+fn snapshot(upstream: SocketAddr, response: Option<DirectResponse>) -> Snapshot {
     let service = Arc::new(Service {
         slot: 0,
         key: "n/s".into(),
@@ -130,7 +130,8 @@ fn snapshot(upstream: SocketAddr) -> Snapshot {
         preserve_host: true,
         strip_path: false,
         allow_encoded_slash: false,
-        service: Some(service),
+        service: response.is_none().then_some(service),
+        response: response.map(Arc::new),
         pipeline: None,
         max_body_bytes: u64::MAX,
     });
@@ -182,15 +183,38 @@ fn take_reports(mut reports: QueueReader<ToAdmin>) {
 impl Shard {
     /// Starts it before an upstream.
     pub fn start(upstream: Upstream, limits: Limits) -> Self {
-        Self::begin(upstream, limits, None)
+        Self::begin(upstream, limits, None, None)
     }
 
     /// Starts one that writes access lines in a format.
     pub fn logging(upstream: Upstream, format: &str) -> Self {
-        Self::begin(upstream, Limits::default(), Some(format))
+        Self::begin(upstream, Limits::default(), Some(format), None)
     }
 
-    fn begin(upstream: Upstream, limits: Limits, format: Option<&str>) -> Self {
+    /// Starts one whose route answers by itself, with a body of that length.
+    pub fn answering(bytes: usize) -> Self {
+        let fields = [
+            ("Content-Type".to_owned(), "text/plain".to_owned()),
+            ("Content-Length".to_owned(), bytes.to_string()),
+        ];
+        let mut head = "HTTP/1.1 200 OK\r\n".to_owned();
+        fields.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
+        let direct = DirectResponse {
+            status: 200,
+            head: head.into_bytes().into(),
+            fields: fields.map(|(name, value)| (name.into_bytes().into(), value.into_bytes().into())).into(),
+            body: vec![b'd'; bytes].into(),
+        };
+        let format = "%{query} %{resp.content-type}";
+        Self::begin(Upstream::length(0), Limits::default(), Some(format), Some(direct))
+    }
+
+    fn begin(
+        upstream: Upstream,
+        limits: Limits,
+        format: Option<&str>,
+        response: Option<DirectResponse>,
+    ) -> Self {
         let redaction = Redaction::default();
         let format = format.map(|format| RecordFormat::parse(format, &redaction).expect("a format"));
         let records = format.is_some().then(|| Box::new(Round::default()) as Box<dyn RecordSink>);
@@ -211,7 +235,7 @@ impl Shard {
             ring,
             limits,
             listener,
-            snapshot: Arc::new(snapshot(upstream.serve())),
+            snapshot: Arc::new(snapshot(upstream.serve(), response)),
             snapshots: newest,
             messages,
             cache: cache_mesh(&[wake]).remove(0),

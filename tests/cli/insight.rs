@@ -5,6 +5,7 @@ use crate::operator::node::{BINARY, Node, Plan, module};
 use crate::{client, harness::until};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
@@ -76,7 +77,16 @@ fn logs_and_stats_of_a_module() {
 
 /// A client that follows, with its lines as they come.
 fn follow(admin: u16, words: &[&str]) -> (Child, Receiver<String>) {
-    let mut child = Command::new(BINARY)
+    let mut command = Command::new(BINARY);
+    // SAFETY: `signal` may be called between fork and exec. Whoever runs the tests in the background may ignore Ctrl-C, and
+    // what is ignored is inherited.
+    unsafe {
+        command.pre_exec(|| {
+            libc::signal(libc::SIGINT, libc::SIG_DFL);
+            Ok(())
+        });
+    }
+    let mut child = command
         .args([
             "--admin",
             &format!("http://127.0.0.1:{admin}"),

@@ -19,8 +19,9 @@ pub fn read(dir: &Path) -> Read {
     let mut read = Read::new();
     for file in files(dir, ".hlog") {
         let mut bytes = std::fs::read(file).expect("a file");
-        // While it is being written its tail may be padding.
+        // While it is being written its tail may be padding, and a line that has not ended yet.
         bytes.retain(|byte| *byte != 0);
+        bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1));
         for entry in IntervalLogIterator::new(&bytes) {
             let LogEntry::Interval(line) = entry.expect("a line") else { continue };
             let histogram = base64::engine::general_purpose::STANDARD.decode(line.encoded_histogram());

@@ -112,8 +112,9 @@ pub struct Metal {
     #[arg(long, value_name = "N", default_value_t = 4096, help_heading = "TCP")]
     pub backlog: i32,
     /// Clients are accepted once they have sent something, or after this time, in whole seconds: one wake-up less for
-    /// each new connection, and port scans cost nothing. 0s is off
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration, help_heading = "TCP")]
+    /// each new connection, and port scans cost nothing. Silent clients wait in the kernel's queue of half-open ones
+    /// until then. 0s is off
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration, help_heading = "TCP")]
     pub defer_accept: Duration,
     /// Requests that come with a client's first packet are taken, so many at once per listener (TCP Fast Open); needs bit
     /// 2 of net.ipv4.tcp_fastopen. A repeated packet repeats the request. 0 is off

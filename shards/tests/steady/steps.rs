@@ -17,7 +17,7 @@ use tidegate_shards::Limits;
 /// Says to this binary that it is the process with the shard.
 const CHILD: &str = "TIDEGATE_STEADY_CHILD";
 /// Requests that are walked through.
-const REQUESTS: u64 = 4;
+const REQUESTS: u64 = 2;
 /// Where the runtime counts references to its tasks. Atomic, but of memory that this thread alone touches.
 const TASKS: &str = "monoio::task::";
 /// A walk is slow: nothing of it may run into a time-out.

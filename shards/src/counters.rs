@@ -1,66 +1,13 @@
 //! What the shard counts, in plain cells of its own; differences go to the admin a few times a second. Nothing here is
 //! shared with another thread, and counting a request allocates nothing once its route has a row.
 
+mod rows;
+
+use rows::Rows;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
-use tidegate_snapshot::{LATENCY_BOUNDS_US, Route, RouteReport, ShardReport, ShardTotals, StatusClass};
-
-struct Row {
-    report: RouteReport,
-    touched: bool,
-}
-
-impl Row {
-    fn new(key: Arc<str>) -> Self {
-        let report = RouteReport {
-            key,
-            responses: [0; 5],
-            latency: [0; LATENCY_BOUNDS_US.len() + 1],
-            latency_sum_us: 0,
-            upstream_errors: 0,
-        };
-        Self { report, touched: false }
-    }
-
-    fn take(&mut self) -> RouteReport {
-        self.touched = false;
-        let fresh = Self::new(self.report.key.clone()).report;
-        std::mem::replace(&mut self.report, fresh)
-    }
-}
-
-#[derive(Default)]
-struct Rows {
-    by_slot: Vec<Option<Row>>,
-    /// Slots with something to report.
-    touched: Vec<u32>,
-    /// Reports of routes whose slot has gone to another.
-    orphans: Vec<RouteReport>,
-}
-
-impl Rows {
-    fn of(&mut self, slot: u32, key: &Arc<str>) -> &mut RouteReport {
-        let at = slot as usize;
-        if at >= self.by_slot.len() {
-            self.by_slot.resize_with(at + 1, || None);
-        }
-        let row = self.by_slot[at].get_or_insert_with(|| Row::new(key.clone()));
-        if !Arc::ptr_eq(&row.report.key, key) {
-            if row.touched {
-                self.orphans.push(row.report.clone());
-            }
-            let touched = row.touched;
-            *row = Row::new(key.clone());
-            row.touched = touched;
-        }
-        if !row.touched {
-            row.touched = true;
-            self.touched.push(slot);
-        }
-        &mut row.report
-    }
-}
+use tidegate_snapshot::{Route, ShardReport, ShardTotals};
 
 /// A number that only this thread sees.
 #[derive(Default)]
@@ -150,20 +97,13 @@ impl Counters {
     /// Counts an answered request.
     pub fn request(&self, route: Option<&Route>, status: u16, latency_ns: u64) {
         self.requests.add(1);
-        let mut rows = self.rows.borrow_mut();
-        let row = match route {
-            Some(route) => rows.of(route.slot + 1, &route.key),
-            None => rows.of(NO_ROUTE, &self.no_route),
-        };
-        let us = latency_ns / 1_000;
-        row.responses[StatusClass::of(status).0] += 1;
-        row.latency[LATENCY_BOUNDS_US.partition_point(|bound| u64::from(*bound) < us)] += 1;
-        row.latency_sum_us += us;
+        let (slot, key) = route.map_or((NO_ROUTE, &self.no_route), |route| (route.slot + 1, &route.key));
+        self.rows.borrow_mut().request(slot, key, status, latency_ns / 1_000);
     }
 
     /// Counts a failed upstream call.
     pub fn upstream_error(&self, route: &Route) {
-        self.rows.borrow_mut().of(route.slot + 1, &route.key).upstream_errors += 1;
+        self.rows.borrow_mut().upstream_error(route.slot + 1, &route.key);
     }
 
     /// Counts a fault by its name.
@@ -171,8 +111,8 @@ impl Counters {
         *self.faults.borrow_mut().entry(name).or_default() += 1;
     }
 
-    /// What was counted since the last time.
-    pub fn take(&self, shard: u16, snapshots_held: u64) -> ShardReport {
+    /// What was counted since the last time; of routes at most `most_routes` rows, those that have waited longest.
+    pub fn take(&self, shard: u16, snapshots_held: u64, most_routes: usize) -> ShardReport {
         let totals = ShardTotals {
             connections: self.connections.get(),
             accepted: self.accepted.take(),
@@ -191,13 +131,7 @@ impl Counters {
             snapshots_held,
             ..ShardTotals::default()
         };
-        let mut rows = self.rows.borrow_mut();
-        let mut routes = std::mem::take(&mut rows.orphans);
-        for slot in std::mem::take(&mut rows.touched) {
-            if let Some(row) = &mut rows.by_slot[slot as usize] {
-                routes.push(row.take());
-            }
-        }
+        let routes = self.rows.borrow_mut().take(most_routes);
         let faults: Vec<_> = self.faults.borrow_mut().drain().collect();
         ShardReport { shard, totals, routes, scripts: Vec::new(), faults }
     }
@@ -206,6 +140,7 @@ impl Counters {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tidegate_snapshot::LATENCY_BOUNDS_US;
 
     #[test]
     fn requests_are_counted_once_and_by_class() {
@@ -213,13 +148,13 @@ mod tests {
         counters.request(None, 404, 60_000);
         counters.request(None, 200, 6_000_000_000);
         counters.fault("no_route");
-        let report = counters.take(3, 1);
+        let report = counters.take(3, 1, 9);
         assert_eq!((report.shard, report.totals.requests, report.routes.len()), (3, 2, 1));
         let row = &report.routes[0];
         assert_eq!(row.responses, [0, 1, 0, 1, 0]);
         assert_eq!((row.latency[1], row.latency[LATENCY_BOUNDS_US.len()]), (1, 1));
         assert_eq!(report.faults, [("no_route", 1)]);
-        let again = counters.take(3, 1);
+        let again = counters.take(3, 1, 9);
         assert_eq!((again.totals.requests, again.routes.len()), (0, 0));
     }
 }

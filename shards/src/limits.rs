@@ -58,6 +58,9 @@ pub struct Limits {
     pub cache_value_bytes: usize,
     /// Between two reports of what was counted, to the admin. No flag: who reads metrics relies on it.
     pub report_interval: Duration,
+    /// Rows of routes in one such report: what has waited longest goes first, the rest counts on until the next. A row
+    /// costs both sides about a microsecond, and the shard stands still for its part. No flag, as above.
+    pub report_rows: usize,
     /// Names that modules asked for, kept resolved.
     pub resolved_names: usize,
     /// How long such a name is believed.
@@ -102,6 +105,7 @@ impl Default for Limits {
             fetch_max: 1_024,
             fetch_timeout: Duration::from_secs(10),
             report_interval: Duration::from_millis(250),
+            report_rows: 1_024,
             resolved_names: 256,
             resolved_ttl: Duration::from_secs(30),
             profile_rows: 256,

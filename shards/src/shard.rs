@@ -180,7 +180,7 @@ async fn live(options: ShardOptions, started: impl Fn(Result<(), String>)) {
         sleep(DRAIN_INTERVAL).await;
     }
     send_profile(&local, true);
-    send_report(&local);
+    send_report(&local, usize::MAX);
     local.records.flush();
     install::tell(&local, || ToAdmin::Drained { shard }).await;
 }
@@ -195,7 +195,7 @@ async fn report(local: Rc<Local>) {
     let mut turn = 0u32;
     loop {
         sleep(local.limits.report_interval).await;
-        send_report(&local);
+        send_report(&local, local.limits.report_rows);
         local.records.flush();
         turn = turn.wrapping_add(1);
         if turn.is_multiple_of(REPORTS_PER_SWEEP) {
@@ -219,10 +219,10 @@ fn send_profile(local: &Local, is_last: bool) {
     }
 }
 
-fn send_report(local: &Local) {
+fn send_report(local: &Local, most_routes: usize) {
     let lender = &local.lender;
     lender.outbox.roll(&lender.counters);
-    let mut report = lender.counters.take(lender.outbox.shard, local.current.held());
+    let mut report = lender.counters.take(lender.outbox.shard, local.current.held(), most_routes);
     let cache = lender.cache.take_counts();
     let totals = &mut report.totals;
     (totals.cache_hits, totals.cache_misses, totals.cache_sets) = (cache.hits, cache.misses, cache.sets);

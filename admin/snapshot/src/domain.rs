@@ -1,8 +1,8 @@
 //! Host to namespace. Built once per snapshot; a look-up tries the exact hosts first and then only those patterns
 //! that could still win by priority.
 
+use crate::literals::{Label, Literals, hash};
 use crate::{HostPattern, Snapshot};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// One compiled domain.
@@ -28,7 +28,9 @@ struct Rank {
 /// The domains of a snapshot, ready to be searched.
 #[derive(Debug, Default)]
 pub struct DomainTable {
-    exact: HashMap<Box<str>, Rank>,
+    /// Where each exact host stands in `hosts`.
+    exact: Literals,
+    hosts: Vec<(Label, Rank)>,
     /// Patterns that are no exact host, best first.
     patterns: Vec<(HostPattern, Rank)>,
     /// Where a host that no domain matches goes: the default namespace unless it has domains of its own, or the only
@@ -53,19 +55,26 @@ impl DomainTable {
         for (order, (_, pattern, _, namespace)) in all.into_iter().enumerate() {
             let rank = Rank { order: order as u32, namespace };
             match pattern.exact() {
-                Some(host) => {
-                    table.exact.entry(host.into()).or_insert(rank);
+                Some(host) if table.exact(host.as_bytes()).is_none() => {
+                    table.exact.insert(hash(host.as_bytes()), table.hosts.len() as u32);
+                    table.hosts.push((host.as_bytes().into(), rank));
                 }
+                Some(_) => {}
                 None => table.patterns.push((pattern, rank)),
             }
         }
         table
     }
 
+    fn exact(&self, host: &[u8]) -> Option<&Rank> {
+        let is_it = |index: u32| self.hosts[index as usize].0.bytes() == host;
+        self.exact.find(hash(host), is_it).map(|index| &self.hosts[index as usize].1)
+    }
+
     /// The namespace of a canonical host (lower case, no port, no trailing dot), as an index into
     /// `Snapshot::namespaces`.
     pub fn find(&self, host: &str) -> Option<u32> {
-        let exact = self.exact.get(host);
+        let exact = self.exact(host.as_bytes());
         let bound = exact.map_or(u32::MAX, |rank| rank.order);
         self.patterns
             .iter()

@@ -1,81 +1,15 @@
 //! Path and method to route: a tree of segments, searched with backtracking in the order literal, expression,
 //! parameter, rest, whose cost depends on the path's length and not on the number of routes. Built once by the admin,
-//! searched by every shard. A search allocates nothing.
+//! searched by every shard. A search allocates nothing, and of memory that only one route needs it touches two lines: a
+//! slot of its parent's table, and its node with all that a plain route is.
 
+use crate::MethodSet;
+use crate::literals::{Label, Literals, hash};
 use crate::path_pattern::{PathPattern, Piece};
-use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 pub use crate::path_pattern::MAX_PARAMS;
-
-const STANDARD: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
-
-/// A set of methods.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct MethodSet {
-    any: bool,
-    standard: u16,
-    others: Vec<Box<str>>,
-}
-
-impl MethodSet {
-    /// Every method.
-    pub fn any() -> Self {
-        Self { any: true, ..Self::default() }
-    }
-
-    /// Adds one method by its token; methods are case-sensitive (RFC 9110 section 9.1).
-    pub fn insert(&mut self, method: &str) {
-        match STANDARD.iter().position(|known| *known == method) {
-            Some(bit) => self.standard |= 1 << bit,
-            None if self.others.iter().any(|known| **known == *method) => {}
-            None => self.others.push(method.into()),
-        }
-    }
-
-    /// Whether `method` is in the set.
-    pub fn contains(&self, method: &http::Method) -> bool {
-        use http::Method as M;
-        let bit = match *method {
-            M::GET => 0,
-            M::HEAD => 1,
-            M::POST => 2,
-            M::PUT => 3,
-            M::DELETE => 4,
-            M::CONNECT => 5,
-            M::OPTIONS => 6,
-            M::TRACE => 7,
-            M::PATCH => 8,
-            _ => return self.any || self.others.iter().any(|known| **known == *method.as_str()),
-        };
-        self.any || self.standard & (1 << bit) != 0
-    }
-
-    /// Adds all of `other`.
-    pub fn extend(&mut self, other: &Self) {
-        self.any |= other.any;
-        self.standard |= other.standard;
-        for method in &other.others {
-            self.insert(method);
-        }
-    }
-
-    /// The value of an `Allow` field (RFC 9110 section 10.2.1).
-    pub fn allow(&self) -> String {
-        let standard = STANDARD.iter().enumerate().filter(|(bit, _)| self.standard & (1 << bit) != 0);
-        let names: Vec<&str> =
-            standard.map(|(_, name)| *name).chain(self.others.iter().map(|name| &**name)).collect();
-        names.join(", ")
-    }
-}
-
-impl<'a> FromIterator<&'a str> for MethodSet {
-    fn from_iter<I: IntoIterator<Item = &'a str>>(methods: I) -> Self {
-        let mut set = Self::default();
-        methods.into_iter().for_each(|method| set.insert(method));
-        set
-    }
-}
 
 /// Where the parameters of a match stand in the path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -125,32 +59,63 @@ pub enum Found<'a, T> {
 
 #[derive(Debug)]
 struct Entry<T> {
-    methods: MethodSet,
-    names: Box<[Box<str>]>,
     value: T,
+    methods: MethodSet,
+    names: Option<Box<Names>>,
 }
 
 #[derive(Debug)]
-struct Node<T> {
-    literals: HashMap<Box<[u8]>, u32>,
-    expressions: Vec<(regex::bytes::Regex, u32)>,
-    param: Option<u32>,
-    any: Option<u32>,
-    /// Longest prefix first.
-    rests: Vec<(Box<[u8]>, Vec<Entry<T>>)>,
-    here: Vec<Entry<T>>,
+struct Names(Box<[Box<str>]>);
+
+/// What ends with some bytes and whatever follows them.
+#[derive(Debug)]
+struct Rest<T> {
+    prefix: Label,
+    first: Entry<T>,
+    others: Vec<Entry<T>>,
 }
 
-impl<T> Default for Node<T> {
+/// What a node has on its way to others, and a leaf has not.
+#[derive(Debug)]
+struct Branches<T> {
+    literals: Literals,
+    param: Option<NonZeroU32>,
+    any: Option<NonZeroU32>,
+    /// Longest prefix first.
+    rests: Vec<Rest<T>>,
+    expressions: Vec<(regex::bytes::Regex, u32)>,
+    /// Entries of the node itself behind its first.
+    others: Vec<Entry<T>>,
+}
+
+impl<T> Default for Branches<T> {
     fn default() -> Self {
         Self {
-            literals: HashMap::new(),
-            expressions: Vec::new(),
+            literals: Literals::default(),
             param: None,
             any: None,
             rests: Vec::new(),
-            here: Vec::new(),
+            expressions: Vec::new(),
+            others: Vec::new(),
         }
+    }
+}
+
+/// One line of memory, where `T` is a pointer.
+#[derive(Debug)]
+#[repr(C, align(64))]
+struct Node<T> {
+    /// The literal that leads here.
+    label: Label,
+    branches: Option<Box<Branches<T>>>,
+    here: Option<Entry<T>>,
+}
+
+const _: () = assert!(size_of::<Node<std::sync::Arc<str>>>() == 128 && size_of::<Node<Box<u8>>>() == 64);
+
+impl<T> Node<T> {
+    fn new(label: &[u8]) -> Self {
+        Self { label: label.into(), branches: None, here: None }
     }
 }
 
@@ -162,58 +127,79 @@ pub struct PathTree<T> {
 
 impl<T> Default for PathTree<T> {
     fn default() -> Self {
-        Self { nodes: vec![Node::default()] }
+        Self { nodes: vec![Node::new(b"")] }
     }
 }
 
 struct Search<'p> {
     path: &'p [u8],
     method: &'p http::Method,
+    params: Params,
+    /// Start of the rest.
+    rest: Option<usize>,
     allowed: Option<MethodSet>,
 }
 
 impl<T> PathTree<T> {
     fn child(&mut self, node: usize, piece: &Piece) -> usize {
-        let fresh = self.nodes.len() as u32;
-        let parent = &mut self.nodes[node];
-        let child = match piece {
-            Piece::Literal(bytes) => *parent.literals.entry(bytes.clone()).or_insert(fresh),
-            Piece::Param => *parent.param.get_or_insert(fresh),
-            Piece::Any => *parent.any.get_or_insert(fresh),
+        let fresh = self.nodes.len();
+        let number = NonZeroU32::new(fresh as u32);
+        let nodes = &self.nodes;
+        let known = nodes[node].branches.as_ref().and_then(|branches| match piece {
+            Piece::Literal(bytes) => {
+                branches.literals.find(hash(bytes), |child| nodes[child as usize].label.bytes() == &**bytes)
+            }
+            Piece::Param => branches.param.map(u32::from),
+            Piece::Any => branches.any.map(u32::from),
             Piece::Regex(regex) => {
-                let known = parent.expressions.iter().find(|(other, _)| other.as_str() == regex.as_str());
-                known.map_or(fresh, |(_, child)| *child)
+                let known = branches.expressions.iter().find(|(other, _)| other.as_str() == regex.as_str());
+                known.map(|(_, child)| *child)
             }
             Piece::Rest(_) => unreachable!("a rest is a leaf"),
-        };
-        if child == fresh {
-            if let Piece::Regex(regex) = piece {
-                parent.expressions.push((regex.clone(), fresh));
-            }
-            self.nodes.push(Node::default());
+        });
+        if let Some(known) = known {
+            return known as usize;
         }
-        child as usize
+        let branches = self.nodes[node].branches.get_or_insert_default();
+        let mut label: &[u8] = b"";
+        match piece {
+            Piece::Literal(bytes) => {
+                branches.literals.insert(hash(bytes), fresh as u32);
+                label = bytes;
+            }
+            Piece::Param => branches.param = number,
+            Piece::Any => branches.any = number,
+            Piece::Regex(regex) => branches.expressions.push((regex.clone(), fresh as u32)),
+            Piece::Rest(_) => unreachable!("a rest is a leaf"),
+        }
+        self.nodes.push(Node::new(label));
+        fresh
     }
 
     /// Adds a pattern. Where two entries answer the same pattern and method, the first inserted wins.
     pub fn insert(&mut self, pattern: &PathPattern, methods: MethodSet, value: T) {
-        let mut node = 0;
-        let entry = Entry { methods, names: pattern.names.clone(), value };
+        let names = (!pattern.names.is_empty()).then(|| Box::new(Names(pattern.names.clone())));
+        let (mut node, entry) = (0, Entry { value, methods, names });
         for piece in &pattern.pieces {
             if let Piece::Rest(prefix) = piece {
-                let rests = &mut self.nodes[node].rests;
-                match rests.iter_mut().find(|(other, _)| other == prefix) {
-                    Some((_, entries)) => entries.push(entry),
+                let rests = &mut self.nodes[node].branches.get_or_insert_default().rests;
+                match rests.iter_mut().find(|other| other.prefix.bytes() == &**prefix) {
+                    Some(rest) => rest.others.push(entry),
                     None => {
-                        let at = rests.partition_point(|(other, _)| other.len() >= prefix.len());
-                        rests.insert(at, (prefix.clone(), vec![entry]));
+                        let at = rests.partition_point(|other| other.prefix.bytes().len() >= prefix.len());
+                        let prefix = Label::from(&**prefix);
+                        rests.insert(at, Rest { prefix, first: entry, others: Vec::new() });
                     }
                 }
                 return;
             }
             node = self.child(node, piece);
         }
-        self.nodes[node].here.push(entry);
+        let node = &mut self.nodes[node];
+        match node.here {
+            None => node.here = Some(entry),
+            Some(_) => node.branches.get_or_insert_default().others.push(entry),
+        }
     }
 
     /// Finds the route of a canonical path, which starts with `/`.
@@ -221,80 +207,88 @@ impl<T> PathTree<T> {
         if path.first() != Some(&b'/') {
             return Found::Nothing;
         }
-        let mut search = Search { path, method, allowed: None };
-        match self.descend(0, 1, &Params::default(), &mut search) {
-            Some(found) => Found::Match(found),
+        let mut search = Search { path, method, params: Params::default(), rest: None, allowed: None };
+        match self.descend(0, 1, &mut search) {
+            Some(entry) => Found::Match(Match {
+                value: &entry.value,
+                names: entry.names.as_ref().map_or(&[], |names| &names.0),
+                params: search.params,
+                rest: search.rest,
+            }),
             None => search.allowed.map_or(Found::Nothing, Found::MethodNotAllowed),
         }
     }
 
-    fn pick<'a>(entries: &'a [Entry<T>], search: &mut Search<'_>) -> Option<&'a Entry<T>> {
-        let found = entries.iter().find(|entry| entry.methods.contains(search.method));
+    /// The first that answers the method; where none does, their methods are noted.
+    fn pick<'a>(
+        first: &'a Entry<T>,
+        others: &'a [Entry<T>],
+        search: &mut Search<'_>,
+    ) -> Option<&'a Entry<T>> {
+        if first.methods.contains(search.method) {
+            return Some(first);
+        }
+        let found = others.iter().find(|entry| entry.methods.contains(search.method));
         if found.is_none() {
-            for entry in entries {
-                search.allowed.get_or_insert_default().extend(&entry.methods);
-            }
+            let allowed = search.allowed.get_or_insert_default();
+            std::iter::once(first).chain(others).for_each(|entry| allowed.extend(&entry.methods));
         }
         found
     }
 
     /// `start` is where the next segment begins; behind the path's end there is none left.
-    fn descend<'a>(
-        &'a self,
-        node: u32,
-        start: usize,
-        params: &Params,
-        search: &mut Search<'_>,
-    ) -> Option<Match<'a, T>> {
+    fn descend<'a>(&'a self, node: u32, start: usize, search: &mut Search<'_>) -> Option<&'a Entry<T>> {
         let node = &self.nodes[node as usize];
         if start > search.path.len() {
-            let entry = Self::pick(&node.here, search)?;
-            return Some(Match {
-                value: &entry.value,
-                names: &entry.names,
-                params: params.clone(),
-                rest: None,
-            });
+            let others = node.branches.as_ref().map_or(&[][..], |branches| &branches.others);
+            return Self::pick(node.here.as_ref()?, others, search);
         }
-        let length = search.path[start..].iter().position(|b| *b == b'/');
-        let end = length.map_or(search.path.len(), |length| start + length);
-        let segment = &search.path[start..end];
-        if let Some(child) = node.literals.get(segment)
-            && let Some(found) = self.descend(*child, end + 1, params, search)
+        let branches = node.branches.as_deref()?;
+        let path = search.path;
+        let length = path[start..].iter().position(|b| *b == b'/');
+        let end = length.map_or(path.len(), |length| start + length);
+        let segment = &path[start..end];
+        let is_it = |child: u32| self.nodes[child as usize].label.bytes() == segment;
+        if !branches.literals.is_empty()
+            && let Some(child) = branches.literals.find(hash(segment), is_it)
+            && let Some(found) = self.descend(child, end + 1, search)
         {
             return Some(found);
         }
-        for (regex, child) in &node.expressions {
+        let params = search.params.len;
+        for (regex, child) in &branches.expressions {
             let Some(groups) = regex.captures(segment) else { continue };
-            let mut params = params.clone();
             for group in groups.iter().skip(1).flatten() {
-                params.push(start + group.start()..start + group.end());
+                search.params.push(start + group.start()..start + group.end());
             }
-            if let Some(found) = self.descend(*child, end + 1, &params, search) {
+            if let Some(found) = self.descend(*child, end + 1, search) {
                 return Some(found);
             }
+            search.params.len = params;
         }
         if !segment.is_empty() {
-            if let Some(child) = node.param {
-                let mut params = params.clone();
-                params.push(start..end);
-                if let Some(found) = self.descend(child, end + 1, &params, search) {
+            if let Some(child) = branches.param {
+                search.params.push(start..end);
+                if let Some(found) = self.descend(child.into(), end + 1, search) {
                     return Some(found);
                 }
+                search.params.len = params;
             }
-            if let Some(child) = node.any
-                && let Some(found) = self.descend(child, end + 1, params, search)
+            if let Some(child) = branches.any
+                && let Some(found) = self.descend(child.into(), end + 1, search)
             {
                 return Some(found);
             }
         }
-        for (prefix, entries) in &node.rests {
-            if search.path[start..].starts_with(prefix)
-                && let Some(entry) = Self::pick(entries, search)
+        for Rest { prefix, first, others } in &branches.rests {
+            let prefix = prefix.bytes();
+            if path[start..].starts_with(prefix)
+                && let Some(found) = Self::pick(first, others, search)
             {
-                let (mut params, rest) = (params.clone(), start + prefix.len());
-                params.push(rest..search.path.len());
-                return Some(Match { value: &entry.value, names: &entry.names, params, rest: Some(rest) });
+                let rest = start + prefix.len();
+                search.params.push(rest..path.len());
+                search.rest = Some(rest);
+                return Some(found);
             }
         }
         None

@@ -31,6 +31,9 @@ impl Host for Nobody {
         Box::pin(std::future::ready(()))
     }
     fn console(&self, _: &str, _: ConsoleLevel, _: &str) {}
+    fn secret(&self, _: &str) -> Result<Option<String>, Refused> {
+        Ok(Some("a-key-of-at-least-thirty-two-bytes-for-HS256".into()))
+    }
     fn read_state(&self, _: StateRead) -> Result<String, Refused> {
         Ok(DOCUMENT.into())
     }
@@ -43,6 +46,11 @@ impl Host for Nobody {
 }
 
 const DOCUMENT: &str = r#"{"id":"greeting","collection":"notes","namespace":"default","data":{"text":"hello"},"createdAt":"2026-01-01T00:00:00Z","updatedAt":"2026-01-01T00:00:00Z"}"#;
+
+/// As the workload `jwt` of `tidegate-perf compare` has it: `{"iss":"shop","sub":"ada",…}` by HS256.
+const COOKIE: &[u8] = b"theme=dark; session=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.\
+    eyJpc3MiOiJzaG9wIiwic3ViIjoiYWRhIiwiaWF0IjoxNzYwMDAwMDAwLCJleHAiOjQxMDI0NDQ4MDB9.\
+    0zr-ohIchoVKDrnmMtmJJYjKVyT1noTTRlrmrgqT0Gg";
 
 /// 1 KiB of JSON text.
 fn json_body() -> Rc<[u8]> {
@@ -59,7 +67,8 @@ struct Fields {
 
 impl Fields {
     fn new() -> Rc<Self> {
-        Rc::new(Self { fields: RefCell::default(), body: json_body() })
+        let fields = RefCell::new(vec![("Cookie".into(), COOKIE.into())]);
+        Rc::new(Self { fields, body: json_body() })
     }
 }
 
@@ -129,7 +138,7 @@ fn now<F: Future>(future: F) -> F::Output {
     }
 }
 
-const SOURCES: [(&str, &str); 9] = [
+const SOURCES: [(&str, &str); 10] = [
     ("lease + empty function", "export function requestModifier(ctx: any) {}"),
     (
         "lease + one header set",
@@ -167,12 +176,23 @@ const SOURCES: [(&str, &str); 9] = [
          export async function requestModifier(ctx: any) {
            if ((await getDocument('greeting', 'notes')).data.text !== 'hello') throw new Error('no document') }",
     ),
+    (
+        "lease + JWT of a cookie verified",
+        "import { secret } from 'tidegate'; import { verifyJwt } from 'tidegate/crypto';
+         export async function requestModifier(ctx: any) {
+           ctx.request().headers.delete('X-User');
+           const cookie = ctx.response().getCookie('session');
+           const options = { algorithm: 'HS256', issuer: 'shop', audience: false };
+           const { payload } = await verifyJwt(cookie.value, secret('session-key'), options);
+           ctx.request().headers.set('X-User', payload.sub ?? '') }",
+    ),
 ];
 
 /// A call of [`SOURCES`], ready to be made again and again: a lease, its functions, its end.
 fn call(source: &str) -> Box<dyn FnMut()> {
-    let runtime =
-        Runtime::new(&code(source), Limits::default(), Grants::all(), Rc::new(Nobody)).expect("it runs");
+    // A tool that counts instructions is slow: the first call must not run out of time.
+    let limits = Limits { cpu_ms: 2_000, boot_cpu_ms: 2_000, ..Limits::default() };
+    let runtime = Runtime::new(&code(source), limits, Grants::all(), Rc::new(Nobody)).expect("it runs");
     let exchange: Rc<dyn Exchange> = Fields::new();
     Box::new(move || {
         let mut lease = runtime.lease(exchange.clone()).expect("a lease");

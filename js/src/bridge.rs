@@ -13,6 +13,7 @@ use crate::governor::Governor;
 use crate::grants::Grants;
 use crate::host::{Exchange, Host, Refused};
 use crate::limits::Limits;
+use crate::native::KeptKeys;
 use crate::operations::Operations;
 use crate::stack::Maps;
 use crate::streams::Streams;
@@ -44,6 +45,8 @@ pub(crate) struct Bridge {
     pub(crate) broken: Cell<bool>,
     /// The class `Response` was loaded: what a function returns may be one.
     pub(crate) has_responses: Cell<bool>,
+    /// Keys of tokens that were imported already.
+    pub(crate) kept_keys: RefCell<KeptKeys>,
     generation: Cell<u32>,
     exchange: RefCell<Option<Rc<dyn Exchange>>>,
 }
@@ -74,6 +77,7 @@ impl Bridge {
             locked: Cell::new(false),
             broken: Cell::new(false),
             has_responses: Cell::new(false),
+            kept_keys: RefCell::default(),
             generation: Cell::new(0),
             exchange: RefCell::new(None),
         })
@@ -144,6 +148,11 @@ impl Bridge {
             true => Err(Exception::throw_range(ctx, "the CPU budget of the call is used up")),
             false => Ok(()),
         }
+    }
+
+    /// The same for work on a few bytes, which is cheaper than a look at the CPU clock: looks once it has added up.
+    pub(crate) fn spend_bytes(&self, ctx: &Ctx<'_>, bytes: usize) -> rquickjs::Result<()> {
+        if self.governor.adds_up(bytes) { self.spend(ctx) } else { Ok(()) }
     }
 
     /// Throws the error of a limit and remembers which.

@@ -28,7 +28,12 @@ pub(crate) struct Governor {
     /// CPU clock at the first tick, and what was charged up to there.
     seen: Cell<Option<(u64, u64)>>,
     fired: Cell<bool>,
+    /// Bytes that were worked on since the last look at the clock.
+    unseen_bytes: Cell<usize>,
 }
+
+/// Bytes of a sum that take about a tenth of [`UNSEEN_NS`].
+const UNSEEN_BYTES: usize = 64 << 10;
 
 impl Governor {
     pub(crate) fn new() -> Governor {
@@ -38,6 +43,7 @@ impl Governor {
             began: Cell::new(Instant::now()),
             seen: Cell::new(None),
             fired: Cell::new(false),
+            unseen_bytes: Cell::new(0),
         }
     }
 
@@ -48,7 +54,17 @@ impl Governor {
         self.spent_ns.set(spent_ns);
         self.fired.set(false);
         self.seen.set(resumed.then(|| (thread_cpu_ns(), 0)));
+        self.unseen_bytes.set(0);
         self.began.set(Instant::now());
+    }
+
+    /// Counts work that nobody else sees. True: it is time for a tick.
+    pub(crate) fn adds_up(&self, bytes: usize) -> bool {
+        // Whoever sums nothing still calls.
+        let unseen = self.unseen_bytes.get() + bytes.max(256);
+        let is_much = unseen >= UNSEEN_BYTES;
+        self.unseen_bytes.set(if is_much { 0 } else { unseen });
+        is_much
     }
 
     /// Ends the slice.

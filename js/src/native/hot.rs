@@ -82,10 +82,20 @@ impl Utf8 {
         Some(Utf8 { ctx, text: NonNull::new(text.cast_mut().cast())?, len: len as usize })
     }
 
+    /// The same, for functions that pass an exception on.
+    pub(super) fn read(ctx: &Ctx<'_>, value: JSValue) -> rquickjs::Result<Utf8> {
+        Utf8::of(ctx.as_raw().as_ptr(), value).ok_or(rquickjs::Error::Exception)
+    }
+
+    /// Its bytes; half a surrogate pair is three bytes, as if it were a character.
+    pub(super) fn bytes(&self) -> &[u8] {
+        // SAFETY: the engine gave a pointer to that many bytes, valid until they are freed.
+        unsafe { std::slice::from_raw_parts(self.text.as_ptr(), self.len) }
+    }
+
     /// The text; half a surrogate pair, which UTF-8 has no form for, becomes one U+FFFD (Web IDL, USVString).
     pub(super) fn lossy(&self) -> Cow<'_, str> {
-        // SAFETY: the engine gave a pointer to that many bytes, valid until they are freed.
-        let bytes = unsafe { std::slice::from_raw_parts(self.text.as_ptr(), self.len) };
+        let bytes = self.bytes();
         match std::str::from_utf8(bytes) {
             Ok(text) => Cow::Borrowed(text),
             Err(_) => Cow::Owned(without_halves(bytes)),
@@ -111,6 +121,78 @@ impl Drop for Utf8 {
         // SAFETY: came from `JS_ToCStringLen2` and is freed once.
         unsafe { qjs::JS_FreeCString(self.ctx, self.text.as_ptr().cast()) }
     }
+}
+
+/// Puts a function of three arguments into a table. It may capture nothing: the engine knows it by its code alone.
+pub(super) fn install<'js, F>(
+    ctx: &Ctx<'js>,
+    table: &Object<'js>,
+    name: &CStr,
+    function: F,
+) -> rquickjs::Result<()>
+where
+    F: for<'a> Fn(&Ctx<'a>, &Bridge, [JSValue; 3]) -> rquickjs::Result<JSValue> + Copy + 'static,
+{
+    const { assert!(size_of::<F>() == 0, "it captures nothing") };
+    let _ = function;
+    // SAFETY: `enter_one` has the signature of a generic function; a live context and a C string.
+    let value = unsafe {
+        let kind = qjs::JSCFunctionEnum_JS_CFUNC_generic;
+        let raw = ctx.as_raw().as_ptr();
+        Value::from_raw(
+            ctx.clone(),
+            qjs::JS_NewCFunction2(raw, Some(enter_one::<F>), name.as_ptr(), 3, kind, 0),
+        )
+    };
+    table.set(name.to_str()?, value)
+}
+
+unsafe extern "C" fn enter_one<F>(ctx: *mut JSContext, _: JSValue, _: i32, argv: *mut JSValue) -> JSValue
+where
+    F: for<'a> Fn(&Ctx<'a>, &Bridge, [JSValue; 3]) -> rquickjs::Result<JSValue> + Copy + 'static,
+{
+    // SAFETY: the function was declared with three arguments, so the engine gives at least these; a type without size has one
+    // value, which was there when `install` was called.
+    let (arguments, function) =
+        unsafe { ([*argv, *argv.add(1), *argv.add(2)], NonNull::<F>::dangling().read()) };
+    // SAFETY: null, or the bridge that `attach` put there and `detach` takes away before it dies.
+    let Some(bridge) = (unsafe { qjs::JS_GetContextOpaque(ctx).cast::<Bridge>().as_ref() }) else {
+        return fail(ctx, "the request is over");
+    };
+    match catch_unwind(AssertUnwindSafe(|| function(&context(ctx), bridge, arguments))) {
+        Ok(Ok(value)) => value,
+        Ok(Err(rquickjs::Error::Exception)) => qjs::JS_EXCEPTION,
+        Ok(Err(error)) => {
+            Exception::throw_type(&context(ctx), &error.to_string());
+            qjs::JS_EXCEPTION
+        }
+        Err(panic) => {
+            bridge.panic.set(Some(panic));
+            fail(ctx, "the host failed")
+        }
+    }
+}
+
+/// A value that the engine lent, with a reference of its own.
+pub(super) fn value<'js>(ctx: &Ctx<'js>, lent: JSValue) -> Value<'js> {
+    // SAFETY: a live value of a live context.
+    unsafe { Value::from_raw(ctx.clone(), qjs::JS_DupValue(ctx.as_raw().as_ptr(), lent)) }
+}
+
+/// A value for the engine to own.
+pub(super) fn hand_over(value: Value<'_>) -> JSValue {
+    // SAFETY: a live value of a live context; its reference goes with this, and the engine's own stays.
+    unsafe { qjs::JS_DupValue(value.ctx().as_raw().as_ptr(), value.as_raw()) }
+}
+
+pub(super) fn number(n: i32) -> JSValue {
+    qjs::JS_MKVAL(qjs::JS_TAG_INT, n)
+}
+
+/// `true`, and nothing that could be taken for it.
+pub(super) fn is_true(value: JSValue) -> bool {
+    // SAFETY: looks at the tag, then at what it says is there.
+    unsafe { qjs::JS_VALUE_GET_TAG(value) == qjs::JS_TAG_BOOL && qjs::JS_VALUE_GET_BOOL(value) }
 }
 
 unsafe extern "C" fn enter(
@@ -192,7 +274,7 @@ fn run(ctx: *mut JSContext, bridge: &Bridge, op: Op, handle: u32, arguments: &[J
 }
 
 /// A number that a handle can be: not negative, whole.
-fn integer(value: JSValue) -> Option<u32> {
+pub(super) fn integer(value: JSValue) -> Option<u32> {
     // SAFETY: looks at the tag, then at the number that the tag says is there.
     unsafe {
         let is_int = qjs::JS_VALUE_GET_TAG(value) == qjs::JS_TAG_INT;
@@ -200,12 +282,12 @@ fn integer(value: JSValue) -> Option<u32> {
     }
 }
 
-fn boolean(value: bool) -> JSValue {
+pub(super) fn boolean(value: bool) -> JSValue {
     if value { qjs::JS_TRUE } else { qjs::JS_FALSE }
 }
 
 /// A string of the engine; bytes that are no UTF-8 are replaced.
-fn string(ctx: *mut JSContext, bytes: &[u8]) -> JSValue {
+pub(super) fn string(ctx: *mut JSContext, bytes: &[u8]) -> JSValue {
     let text = String::from_utf8_lossy(bytes);
     // SAFETY: a live context; the bytes are copied.
     unsafe { qjs::JS_NewStringLen(ctx, text.as_ptr().cast(), text.len() as _) }

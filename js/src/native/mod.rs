@@ -3,6 +3,7 @@
 
 mod bare;
 mod cache;
+mod cookies;
 mod crypto;
 mod encoding;
 mod exchange;
@@ -27,6 +28,7 @@ use crate::bridge::Bridge;
 pub(crate) use cache::cached;
 pub(crate) use hot::detach;
 pub(crate) use streams::{piece, response};
+pub(crate) use subtle::kept::KeptKeys;
 pub(crate) use text::console_line;
 
 /// What every context starts with, and `need(group)` for the rest.
@@ -35,6 +37,7 @@ pub(crate) fn table<'js>(ctx: &Ctx<'js>, bridge: &Rc<Bridge>) -> rquickjs::Resul
     exchange::fill(ctx, &table, bridge)?;
     guards::fill(ctx, &table)?;
     bare::fill(ctx, &table)?;
+    cookies::fill(ctx, &table)?;
     hot::fill(ctx, &table, bridge)?;
     operations::fill(ctx, &table, bridge)?;
     text::fill(ctx, &table, bridge)?;

@@ -55,12 +55,26 @@ export function timingSafeEqual(a, b) {
 // JSON web tokens and signatures; see jwt.js.
 const jwt = () => from("tidegate:jwt", "jwt");
 
-export async function verifyJwt(token, key, options) {
-  return jwt().verifyJwt(token, key, options);
+// A function that is not async itself gives its promise for half the price.
+const settled = Promise.resolve.bind(Promise);
+const rejected = async (error) => {
+  throw error;
+};
+
+export function verifyJwt(token, key, options) {
+  try {
+    return settled(jwt().verifyJwt(token, key, options));
+  } catch (error) {
+    return rejected(error);
+  }
 }
 
-export async function verifyJws(token, key, options) {
-  return jwt().verifyJws(token, key, options);
+export function verifyJws(token, key, options) {
+  try {
+    return settled(jwt().verifyJws(token, key, options));
+  } catch (error) {
+    return rejected(error);
+  }
 }
 
 export async function signJwt(claims, key, options) {

@@ -2,93 +2,55 @@
 // from the token, so "none" and a public key taken for a secret cannot happen. Header members that point to keys
 // (jku, jwk, x5u, x5c) are not looked at.
 import { native, later } from "tidegate:native";
-import { isKey, sign, verify, decodeBase64Url, encodeBase64Url, text } from "tidegate:webcrypto";
-import { fail, used, resolve, select } from "tidegate:jwt_keys";
+import { isKey, sign, verifyToken, tokenPart, decodeBase64Url, encodeBase64Url } from "tidegate:webcrypto";
+import { fail, used, failed, resolve, select } from "tidegate:jwt_keys";
 
 const { isArray } = Array;
-const { parse, stringify } = JSON;
+const { stringify } = JSON;
 const { hasOwn } = Object;
 const MAX_TOKEN = 16384;
 
-// JSON as an object without a member twice, at any depth.
-function object(json, what) {
-  let value, written;
-  try {
-    written = text(json);
-    value = parse(written);
-  } catch {
-    fail("malformed", `the token's ${what} is not JSON in UTF-8`);
+// What the native side finds wrong with a token, by its number.
+const WRONG = [
+  "", "a token has three parts with dots between them", "is not base64url without padding", "is not JSON in UTF-8",
+  "is no object", "has a member twice", "the token's signature is not base64url without padding",
+  "the token's payload is not base64url without padding",
+];
+
+// Header (0) or payload (1) as an object without a member twice, at any depth.
+function object(token, part) {
+  const value = tokenPart(token, part);
+  if (typeof value === "number") {
+    fail("malformed", value === 1 ? WRONG[1] : `the token's ${part === 0 ? "header" : "payload"} ${WRONG[value]}`);
   }
-  if (typeof value !== "object" || value === null || isArray(value)) fail("malformed", `the token's ${what} is no object`);
-  if (repeats(written)) fail("malformed", `the token's ${what} has a member twice`);
   return value;
 }
 
-const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g;
-
-// Looks at the texts that stand where names do; the JSON is known to be right.
-function repeats(json) {
-  const open = [];
-  let names = null;
-  let isName = false;
-  for (const token of json.match(TOKENS) ?? []) {
-    switch (token) {
-      case "{":
-        open.push(names);
-        names = new Set();
-        isName = true;
-        break;
-      case "[":
-        open.push(names);
-        names = null;
-        isName = false;
-        break;
-      case "}":
-      case "]":
-        names = open.pop();
-        isName = false;
-        break;
-      case ",":
-        isName = names !== null;
-        break;
-      case ":":
-        isName = false;
-        break;
-      default:
-        if (!isName) break;
-        const name = parse(token);
-        if (names.has(name)) return true;
-        names.add(name);
-    }
-  }
-  return false;
-}
-
-function decoded(part, what) {
-  try {
-    return decodeBase64Url(part);
-  } catch {
-    return fail("malformed", `the token's ${what} is not base64url without padding`);
-  }
-}
-
-// Verifies a compact JWS and gives { header, payload }, the payload as bytes.
-export function verifyJws(token, key, { algorithm } = {}) {
+// The header of a token whose signature is right.
+function verified(token, key, algorithm) {
   if (typeof token !== "string") throw new TypeError("the token must be a text");
   if (token.length > MAX_TOKEN) fail("malformed", `the token is longer than ${MAX_TOKEN} characters`);
-  const parts = token.split(".");
-  if (parts.length !== 3) fail("malformed", "a token has three parts with dots between them");
-  const header = object(decoded(parts[0], "header"), "header");
+  const header = object(token, 0);
   if (hasOwn(header, "crit") || hasOwn(header, "b64")) fail("malformed", "the token's header asks for an extension (crit, b64)");
   if (header.kid !== undefined && typeof header.kid !== "string") fail("malformed", "the token's 'kid' is no text");
   const chosen = isArray(key?.keys) ? select(key, header, algorithm) : key;
   const pinned = resolve(chosen, algorithm, "verify");
   if (header.alg !== pinned.alg) fail("algorithm", `the token must be signed with ${pinned.alg}`);
-  const signature = decoded(parts[2], "signature");
-  const payload = decoded(parts[1], "payload");
-  const right = used(() => verify(pinned.algorithm, pinned.key, signature, `${parts[0]}.${parts[1]}`));
+  let right;
+  try {
+    right = verifyToken(pinned.alg, pinned.key, token);
+  } catch (error) {
+    failed(error);
+  }
+  if (typeof right === "number") fail("malformed", WRONG[right]);
   if (!right) fail("signature", "the token's signature is wrong");
-  return { header, payload };
+  return header;
+}
+
+// Verifies a compact JWS and gives { header, payload }, the payload as bytes.
+export function verifyJws(token, key, { algorithm } = {}) {
+  const header = verified(token, key, algorithm);
+  return { header, payload: decodeBase64Url(token.split(".")[1]) };
 }
 
 // A time in seconds (RFC 7519, section 2, NumericDate).
@@ -99,9 +61,10 @@ function time(claims, name) {
   return value;
 }
 
-// What a token may name; null: anything. A mistake here must not let tokens through.
+// What a token may name, a text or a list; null: anything. A mistake here must not let tokens through.
 function allowed(option, name) {
   if (option === false) return null;
+  if (typeof option === "string" && option !== "") return option;
   const list = isArray(option) ? [...option] : [option];
   if (list.length === 0 || !list.every((text) => typeof text === "string" && text !== "")) {
     throw new TypeError(`verifyJwt: say which '${name}' a token must have (a text or a list), or ${name}: false for any`);
@@ -114,26 +77,31 @@ function seconds(option, name) {
   return option;
 }
 
+// Whether a claim is among what is allowed.
+const among = (all, claim) => (typeof all === "string" ? claim === all : all.includes(claim));
+
 // Verifies a token with its claims and gives { header, payload }. Options: issuer and audience (a text, a list, or
 // false: not checked), requireExp (true), toleranceSeconds (0), typ, algorithm (for keys that do not say theirs).
 export function verifyJwt(token, key, options = {}) {
   const { issuer, audience, requireExp = true, toleranceSeconds = 0, typ, algorithm } = options;
-  const [issuers, audiences] = [allowed(issuer, "issuer"), allowed(audience, "audience")];
+  const issuers = allowed(issuer, "issuer");
+  const audiences = allowed(audience, "audience");
   seconds(toleranceSeconds, "toleranceSeconds");
-  const { header, payload } = verifyJws(token, key, { algorithm });
+  const header = verified(token, key, algorithm);
   if (header.cty !== undefined) fail("malformed", "tokens in tokens (cty) are not supported");
   if (typ !== undefined && String(header.typ).toLowerCase() !== typ.toLowerCase()) fail("claim", `the token's 'typ' is not '${typ}'`);
-  const claims = object(payload, "payload");
+  const claims = object(token, 1);
   const now = native.now() / 1000;
-  const [exp, nbf] = [time(claims, "exp"), time(claims, "nbf")];
+  const exp = time(claims, "exp");
+  const nbf = time(claims, "nbf");
   time(claims, "iat");
   if (exp === undefined && requireExp) fail("claim", "the token has no 'exp'");
   if (exp !== undefined && now >= exp + toleranceSeconds) fail("expired", "the token has expired");
   if (nbf !== undefined && now < nbf - toleranceSeconds) fail("early", "the token is not valid yet");
-  if (issuers !== null && !issuers.includes(claims.iss)) fail("issuer", "the token is of another issuer");
-  const meant = isArray(claims.aud) ? claims.aud : [claims.aud];
-  if (audiences !== null && !meant.some((aud) => audiences.includes(aud))) {
-    fail("audience", "the token is for another audience");
+  if (issuers !== null && !among(issuers, claims.iss)) fail("issuer", "the token is of another issuer");
+  if (audiences !== null) {
+    const meant = isArray(claims.aud) ? claims.aud : [claims.aud];
+    if (!meant.some((aud) => among(audiences, aud))) fail("audience", "the token is for another audience");
   }
   return { header, payload: claims };
 }

@@ -2,7 +2,7 @@
 // token's header only chooses among the keys of a set; it never says what a key is.
 import { admit } from "tidegate:native";
 import { DOMException } from "tidegate:exception";
-import { isKey, importKey, decodeBase64Url } from "tidegate:webcrypto";
+import { isKey, importKey, decodeBase64Url, kept, keep } from "tidegate:webcrypto";
 
 const { isArray } = Array;
 const MAX_KEYS = 100;
@@ -54,6 +54,21 @@ function nameOfJwk({ kty, alg, crv }) {
 const cache = new WeakMap();
 const MEMBERS = ["kty", "crv", "k", "n", "e", "x", "y"];
 
+// All that importing looks at, as one text; nothing for a key with members that are no texts.
+const ALL = ["kty", "crv", "k", "n", "e", "d", "p", "q", "dp", "dq", "qi", "x", "y", "alg", "use"];
+
+function textOf(jwk) {
+  if (jwk.key_ops !== undefined || jwk.oth !== undefined) return undefined;
+  let text = "";
+  for (let i = 0; i < ALL.length; i++) {
+    const value = jwk[ALL[i]];
+    if (value === undefined) text += "\0";
+    else if (typeof value !== "string" || value.includes("\0")) return undefined;
+    else text += `${value}\0`;
+  }
+  return text;
+}
+
 function fromJwk(jwk, asked, usage) {
   const alg = nameOfJwk(jwk) ?? asked;
   if (alg === undefined) fail("key", "the key has no 'alg': add it, or give options.algorithm");
@@ -64,7 +79,9 @@ function fromJwk(jwk, asked, usage) {
   // A public key is what verifies, also if the private one stands beside it.
   const { d, p, q, dp, dq, qi, oth, ext, ...rest } = jwk;
   const whole = usage === "verify" && jwk.kty !== "oct" ? rest : jwk;
-  const key = importKey("jwk", whole, algorithm, usage);
+  const importing = () => importKey("jwk", whole, algorithm, usage);
+  const text = textOf(whole);
+  const key = text === undefined ? importing() : remembered(text, `jwk ${alg}`, usage, importing);
   const made = { alg, algorithm, key, usage };
   for (const m of MEMBERS) made[m] = jwk[m];
   cache.set(jwk, made);
@@ -92,18 +109,42 @@ function fromSecret(secret, asked = "HS256", usage) {
 }
 
 // What is wrong with a key is an error of that kind.
+export function failed(error) {
+  if (error instanceof DOMException) fail("key", error.message);
+  throw error;
+}
+
 export function used(run) {
   try {
     return run();
   } catch (error) {
-    if (error instanceof DOMException) fail("key", error.message);
-    throw error;
+    failed(error);
   }
+}
+
+// Keys that came as texts, at the places that the native side knows.
+const places = [];
+const MAX_TEXT = 16384;
+
+// The key that a text stands for, imported by the first who asks.
+function remembered(text, asked = "", usage, importing) {
+  if (typeof asked !== "string" || text.length > MAX_TEXT) return importing();
+  const signs = usage === "sign";
+  const at = kept(text, asked, signs);
+  if (at >= 0) return places[at];
+  const made = importing();
+  places[keep(text, asked, signs)] = made;
+  return made;
 }
 
 // A key of any kind with the algorithm that it is pinned to.
 export function resolve(key, asked, usage) {
-  const pinned = used(() => found(key, asked, usage));
+  let pinned;
+  try {
+    pinned = found(key, asked, usage);
+  } catch (error) {
+    failed(error);
+  }
   if (asked !== undefined && pinned.alg !== asked) fail("key", "the key is one for another algorithm than options.algorithm");
   return pinned;
 }
@@ -111,7 +152,8 @@ export function resolve(key, asked, usage) {
 function found(key, asked, usage) {
   if (typeof key === "string") {
     if (key === "") fail("key", "the secret is empty");
-    return key.includes("-----BEGIN") ? fromPem(key, asked, usage) : fromSecret(key, asked, usage);
+    const importing = () => (key.includes("-----BEGIN") ? fromPem(key, asked, usage) : fromSecret(key, asked, usage));
+    return remembered(key, asked, usage, importing);
   }
   if (typeof key !== "object" || key === null) {
     throw new TypeError("the key must be a secret, a PEM text, a JSON web key or key set, or a CryptoKey");

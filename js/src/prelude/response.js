@@ -70,7 +70,10 @@ class Response {
     return this;
   }
   getCookies() { return cookies().parseCookies(fieldValues(this.#g, REQUEST, "Cookie")); }
-  getCookie(name) { return this.getCookies().find((cookie) => cookie.name === name) ?? null; }
+  getCookie(name) {
+    const value = typeof name === "string" ? native.cookie(this.#g, name) : undefined;
+    return value === undefined ? null : { name, value };
+  }
   toJSON() {
     const { headers, headersSent, locals, statusCode } = this;
     return { headers, headersSent, locals, statusCode };

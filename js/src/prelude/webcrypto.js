@@ -23,9 +23,13 @@ function call(operation, ...values) {
   try {
     return subtleNatives[operation](...values);
   } catch (error) {
-    const { name, message } = error;
-    throw REFUSALS.includes(name) ? new DOMException(message, name) : error;
+    throw refusal(error);
   }
+}
+
+function refusal(error) {
+  const { name, message } = error;
+  return REFUSALS.includes(name) ? new DOMException(message, name) : error;
 }
 
 const token = {};
@@ -176,8 +180,18 @@ export const isKey = (value) => value instanceof CryptoKey;
 export const importKey = (form, data, algorithm, usage) =>
   imported(form, form === "jwk" ? jwk(data) : data, normalize("importKey", algorithm), false, [usage]);
 export const sign = (algorithm, key, data) => call("sign", algorithm, handleOf(key), data);
-export const verify = (algorithm, key, signature, data) => call("verify", algorithm, handleOf(key), signature, data);
-export const { decodeBase64Url, encodeBase64Url, text } = subtleNatives;
+export const { decodeBase64Url, encodeBase64Url, tokenPart, kept, keep } = subtleNatives;
+
+const { verifyToken: verifyNative } = subtleNatives;
+
+// True or false, or a number: what is wrong with the token.
+export function verifyToken(alg, key, token) {
+  try {
+    return verifyNative(alg, handleOf(key), token);
+  } catch (error) {
+    throw refusal(error);
+  }
+}
 
 // For structuredClone: another object for the same key.
 later.cloneKey = duplicate;

@@ -259,3 +259,49 @@ fn signing() {
         assert_eq!(run(statements), expected, "{statements}");
     }
 }
+
+#[test]
+fn keys_that_were_imported_before() {
+    let any = "{ issuer: false, audience: false, requireExp: false, toleranceSeconds: 1e9 }";
+    for (statements, expected) in [
+        // More of them than are kept, twice over: each verifies its own token and no other's.
+        (
+            "const made = []; for (let i = 0; i < 70; i++) made.push(await signJwt({ i }, 'secret' + i));
+             let right = 0, wrong = 0;
+             for (let n = 0; n < 2; n++) for (let i = 0; i < 70; i++) {
+                right += (await verifyJwt(made[i]!, 'secret' + i, ANY)).payload.i === i ? 1 : 0;
+                wrong += await fails(() => verifyJwt(made[i]!, 'secret' + (i + 1), ANY)) === 'signature' ? 1 : 0;
+             }
+             return right + ' ' + wrong",
+            "140 140",
+        ),
+        // One text, two algorithms.
+        (
+            "const t = await signJwt({}, 'secret', { algorithm: 'HS384' });
+             const out = [];
+             for (const algorithm of ['HS256', 'HS384', 'HS512', 'HS384'])
+                out.push(await fails(() => verifyJwt(t, 'secret', { ...ANY, algorithm })));
+             out.push(await fails(() => verifyJwt(t, 'secret', ANY)));
+             return out.join()",
+            "algorithm,no error,algorithm,no error,algorithm",
+        ),
+        // A key that is read anew for each call is the same key while its members are.
+        (
+            "const out = []; const text = JSON.stringify(HS), other = JSON.stringify({ ...HS, k: 'AAAA' });
+             for (const key of [text, other, text]) out.push(await fails(() => verifyJwt(BY_HS, JSON.parse(key), ANY)));
+             for (const more of [{ use: 'enc' }, { key_ops: ['sign'] }, { alg: 'HS512' }, { use: 'sig' }])
+                out.push(await fails(() => verifyJwt(BY_HS, { ...HS, ...more }, ANY)));
+             return out.join()",
+            "no error,signature,no error,key,key,algorithm,no error",
+        ),
+        // What signs does not verify.
+        (
+            "const t = await signJwt({}, { ...EC, kid: 'e' });
+             return [await fails(() => verifyJwt(t, { ...EC }, ANY)), await fails(() => signJwt({}, open(EC))),
+                     await fails(() => verifyJwt(t, open(EC), ANY)), await fails(() => signJwt({}, { ...EC }))].join()",
+            "no error,key,no error,no error",
+        ),
+    ] {
+        assert_eq!(run(&format!("const ANY = {any} as any; {statements}")), expected, "{statements}");
+    }
+}

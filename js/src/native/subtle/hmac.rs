@@ -8,6 +8,7 @@ use super::jwk::Exported;
 use super::key::{Kind, Made, Material, Usages, Wanted};
 use super::parameters::{Hash, Parameters};
 use super::refusal::Refusal;
+use crate::native::crypto::State;
 
 /// Longest key, bits.
 const MAX_BITS: u32 = 1 << 16;
@@ -18,6 +19,8 @@ const ALLOWED: Usages = Usages::SIGN.and(Usages::VERIFY);
 pub(super) struct HmacKey {
     pub(super) hash: Hash,
     pub(super) bytes: Zeroizing<Vec<u8>>,
+    /// A sum of nothing yet, which each sum begins as a copy of; wiped when it goes, as all such are.
+    keyed: State,
 }
 
 impl HmacKey {
@@ -34,7 +37,7 @@ impl HmacKey {
         }
         let mut bytes = Zeroizing::new(vec![0; bits as usize / 8]);
         random(&mut bytes);
-        Ok(HmacKey { hash, bytes }.made())
+        HmacKey::made(hash, bytes)
     }
 
     pub(super) fn import(
@@ -67,11 +70,18 @@ impl HmacKey {
                 return Err(Refusal::data(format!("the key has {bits} bits, and 'length' says otherwise")));
             }
         }
-        Ok(HmacKey { hash, bytes }.made())
+        HmacKey::made(hash, bytes)
     }
 
-    fn made(self) -> Made {
-        Made { kind: Kind::Secret, material: Material::Hmac(self) }
+    fn made(hash: Hash, bytes: Zeroizing<Vec<u8>>) -> Result<Made, Refusal> {
+        let keyed = State::keyed(hash.plain_name(), &bytes);
+        let keyed = keyed.ok_or_else(|| Refusal::support("there is no HMAC with this hash"))?;
+        Ok(Made { kind: Kind::Secret, material: Material::Hmac(HmacKey { hash, bytes, keyed }) })
+    }
+
+    /// Where a sum by this key begins.
+    pub(super) fn keyed(&self) -> State {
+        self.keyed.clone()
     }
 
     pub(super) fn export(&self, format: Format) -> Result<Shown, Refusal> {

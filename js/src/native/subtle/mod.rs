@@ -11,11 +11,14 @@ mod eddsa;
 mod format;
 mod hmac;
 mod jwk;
+pub(crate) mod kept;
 mod key;
 mod keys;
+mod names;
 mod parameters;
 mod refusal;
 mod rsa;
+mod tokens;
 mod uses;
 
 use std::cell::Cell;
@@ -42,6 +45,7 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, natives: &Object<'js>, bridge: &Rc<Bridg
     let taken = Rc::new(Cell::new(0));
     keys::fill(ctx, &table, bridge, &taken)?;
     uses::fill(ctx, &table, bridge)?;
+    tokens::fill(ctx, &table)?;
     let decode = |ctx: Ctx<'js>, text: Text| match URL_SAFE_NO_PAD.decode(text.0) {
         Ok(bytes) => TypedArray::<u8>::new_copy(ctx, &bytes),
         Err(_) => Err(Exception::throw_type(&ctx, "this is not base64url without padding")),

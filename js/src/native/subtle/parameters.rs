@@ -169,6 +169,23 @@ impl Parameters {
         }))
     }
 
+    /// Those of a signature; a salt is as long as the hash's digest (RFC 7518, section 3.5).
+    pub(super) fn of_signature(family: Family, hash: Hash) -> Parameters {
+        Parameters {
+            family,
+            hash: Some(hash),
+            curve: None,
+            length: None,
+            iv: None,
+            additional_data: None,
+            tag_bits: None,
+            salt_bytes: Some(hash.digest_bytes()),
+            iterations: None,
+            salt: None,
+            info: None,
+        }
+    }
+
     pub(super) fn hash(&self) -> Result<Hash, Refusal> {
         self.hash.ok_or_else(|| Refusal::support("the algorithm needs a member 'hash'"))
     }

@@ -20,8 +20,9 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>
         b.spend(&ctx)?;
         let bytes = bytes_of(&ctx, &data)?;
         let hash = Hash::read(&hash.0).map_err(|refusal| refusal.throw(&ctx))?;
-        let state = State::plain(hash.plain_name());
-        ArrayBuffer::new_copy(ctx.clone(), sum(&ctx, &b, state, &bytes)?)
+        let state = State::plain(hash.plain_name())
+            .ok_or_else(|| Exception::throw_type(&ctx, "unknown hash algorithm"))?;
+        ArrayBuffer::new_copy(ctx.clone(), fed(&ctx, &b, state, &bytes)?)
     };
     table.set("digest", JsFunction::new(ctx.clone(), digest)?)?;
 
@@ -31,9 +32,7 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>
         let (bytes, key) = (bytes_of(&ctx, &data)?, key.borrow());
         let parameters = done(&ctx, &b, permitted(&ctx, &algorithm, &key, Usages::SIGN)?)?;
         let signed = match &key.material {
-            Material::Hmac(hmac) => {
-                Ok(sum(&ctx, &b, State::keyed(hmac.hash.plain_name(), &hmac.bytes), &bytes)?)
-            }
+            Material::Hmac(hmac) => Ok(fed(&ctx, &b, hmac.keyed(), &bytes)?),
             Material::Rsa(rsa) => rsa.sign(&bytes, &parameters),
             Material::Ecdsa(ec) => ec.sign(&bytes, &parameters),
             Material::Ed25519(ed) => ed.sign(&bytes),
@@ -54,10 +53,7 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>
         let key = key.borrow();
         let parameters = done(&ctx, &b, permitted(&ctx, &algorithm, &key, Usages::VERIFY)?)?;
         let right = match &key.material {
-            Material::Hmac(hmac) => {
-                let state = State::keyed(hmac.hash.plain_name(), &hmac.bytes);
-                Ok(equal(&sum(&ctx, &b, state, &bytes)?, &signature))
-            }
+            Material::Hmac(hmac) => Ok(equal(&fed(&ctx, &b, hmac.keyed(), &bytes)?, &signature)),
             Material::Rsa(rsa) => rsa.verify(&bytes, &signature, &parameters),
             Material::Ecdsa(ec) => ec.verify(&bytes, &signature, &parameters),
             Material::Ed25519(ed) => Ok(ed.verify(&bytes, &signature)),
@@ -107,21 +103,29 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>
 }
 
 /// The sum of all of `data`. Long data is looked at in parts, so that the budget can end it.
-fn sum(ctx: &Ctx<'_>, bridge: &Bridge, state: Option<State>, data: &[u8]) -> rquickjs::Result<Vec<u8>> {
-    let Some(mut state) = state else { return Err(Exception::throw_type(ctx, "unknown hash algorithm")) };
+fn fed(ctx: &Ctx<'_>, bridge: &Bridge, mut state: State, data: &[u8]) -> rquickjs::Result<Vec<u8>> {
     feed(ctx, bridge, &mut state, data)?;
     Ok(state.digest())
 }
 
+/// The sum of what is short.
+pub(super) fn sum(mut state: State, data: &[u8]) -> Vec<u8> {
+    state.update(data);
+    state.digest()
+}
+
 /// The parameters of an operation, if the key is one for it.
 fn permitted<'js>(ctx: &Ctx<'js>, algorithm: &Object<'js>, key: &Key, usage: Usages) -> Checked<Parameters> {
-    Ok(Parameters::read(ctx, algorithm)?.and_then(|parameters| {
-        let family = family(key);
-        if parameters.family != family {
-            let (asked, has) = (parameters.family.name(), family.name());
-            return Err(Refusal::access(format!("this key is one for {has}, not for {asked}")));
-        }
-        key.permit(usage)?;
-        Ok(parameters)
-    }))
+    Ok(Parameters::read(ctx, algorithm)?.and_then(|parameters| usable(parameters, key, usage)))
+}
+
+/// The same parameters, if the key is one for them.
+pub(super) fn usable(parameters: Parameters, key: &Key, usage: Usages) -> Result<Parameters, Refusal> {
+    let family = family(key);
+    if parameters.family != family {
+        let (asked, has) = (parameters.family.name(), family.name());
+        return Err(Refusal::access(format!("this key is one for {has}, not for {asked}")));
+    }
+    key.permit(usage)?;
+    Ok(parameters)
 }

@@ -92,6 +92,10 @@ pub struct Metal {
     #[arg(long, value_name = "US", default_value_t = 0, help_heading = "Cores",
           value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub busy_poll_us: u32,
+    /// Latencies count from when the kernel had a packet, not from when the shard came to it: what a busy shard lets wait is
+    /// seen in its own figures
+    #[arg(long, help_heading = "Ring")]
+    pub arrival_stamps: bool,
     /// Completion queue entries of each ring, at least --ring-entries; 0 is twice as many. For many thousand connections
     /// that speak at once: what does not fit goes through a slower list in the kernel
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Ring",
@@ -171,6 +175,7 @@ impl Metal {
             entries: self.ring_entries,
             completions: self.ring_completions,
             mode,
+            arrival_stamps: self.arrival_stamps,
             busy_poll_us: self.busy_poll_us,
         }
     }
@@ -183,6 +188,7 @@ impl Metal {
             keep_alive: self.tcp_keepalive.0,
             user_timeout: self.tcp_user_timeout,
             unsent_bytes: u32::try_from(self.tcp_unsent_bytes).unwrap_or(u32::MAX),
+            arrival_stamps: self.arrival_stamps,
             ..SocketOptions::default()
         }
     }
@@ -194,6 +200,7 @@ impl Metal {
             send_buffer: self.upstream_send_buffer,
             keep_alive: self.upstream_tcp_keepalive.0,
             user_timeout: self.tcp_user_timeout,
+            arrival_stamps: self.arrival_stamps,
             // Asked for once by each shard, and used as long as the process lives.
             sources: self.upstream_source.clone().leak(),
             ..SocketOptions::default()

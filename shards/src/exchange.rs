@@ -24,7 +24,6 @@ use std::cell::Cell;
 use std::mem::take;
 use std::sync::Arc;
 use tidegate_codec::{BodyFraming, RequestHead};
-use tidegate_reactor::clock;
 use tidegate_snapshot::{DirectResponse, Route};
 
 /// What the client is to get.
@@ -133,9 +132,9 @@ async fn serve<'x, 't: 'x>(x: &mut Exchange<'t, '_>, input: &'x mut Input) -> Re
 
 /// Serves one request whose head is in `session`; answers whether the connection can carry another.
 pub async fn run(local: &Local, session: &mut Session) -> bool {
-    let started = clock::precise_ns();
     let tables = local.current.pin();
     let Session { head, input, output, peer, memo } = session;
+    let started = input.arrived_ns;
     let is_bodiless = matches!(head.body(), BodyFraming::None | BodyFraming::Length(0));
     let told_from = timing::is_told(local.lender.profile.server_timing, head).then_some(started);
     let mut x = Exchange {

@@ -129,7 +129,7 @@ impl Pool {
         let open = Open { peer };
         let began_ns = clock::precise_ns();
         let made = Self::make(destination, open, timeout, limits, counters).await;
-        *connect_ns += clock::precise_ns() - began_ns;
+        *connect_ns += clock::turn_ns().saturating_sub(began_ns);
         made
     }
 

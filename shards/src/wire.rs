@@ -10,7 +10,7 @@ use crate::secure::{self, Insecure, Sealed, Server, Session};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tidegate_codec::Version;
-use tidegate_reactor::{Cut, Reader, Socket, Writer};
+use tidegate_reactor::{Cut, Reader, Socket, Writer, clock};
 
 /// The reading side.
 pub struct Input {
@@ -18,6 +18,8 @@ pub struct Input {
     pub reader: Reader,
     /// Read and not used yet.
     pub buffer: Vec<u8>,
+    /// When what was read last had arrived, or what was before it was over: nanoseconds on the reactor's precise clock.
+    pub arrived_ns: u64,
     /// Bytes read since somebody took this number.
     pub read_bytes: u64,
     /// TLS, where the wire has it: the buffer holds what was in its records.
@@ -53,7 +55,7 @@ pub enum Broken {
 pub fn open(socket: Socket) -> (Input, Output) {
     let (reader, writer) = socket.split();
     (
-        Input { reader, buffer: Vec::new(), read_bytes: 0, sealed: None },
+        Input { reader, buffer: Vec::new(), arrived_ns: clock::turn_ns(), read_bytes: 0, sealed: None },
         Output { writer, buffer: Vec::new(), written_bytes: 0, head_bytes: 0, is_cut: false, sealed: None },
     )
 }
@@ -83,6 +85,7 @@ impl Input {
             Ok(0) | Err(_) if self.reader.deadline().fired() => Err(Broken::Late),
             Ok(read) => {
                 self.read_bytes += read as u64;
+                self.arrived_ns = self.reader.arrived_ns().max(self.arrived_ns);
                 Ok(read)
             }
             Err(_) => Err(Broken::Closed),
@@ -90,7 +93,7 @@ impl Input {
     }
 
     async fn fill_sealed(&mut self, room: usize) -> Result<usize, Broken> {
-        let Self { reader, buffer, read_bytes, sealed } = self;
+        let Self { reader, buffer, arrived_ns, read_bytes, sealed } = self;
         let Some(sealed) = sealed else { return Err(Broken::Closed) };
         let Sealed { session, records } = &mut **sealed;
         let had = buffer.len();
@@ -103,7 +106,7 @@ impl Input {
             }
             match reader.read(records, secure::room(room)).await {
                 Ok(0) | Err(_) if reader.deadline().fired() => return Err(Broken::Late),
-                Ok(1..) => {}
+                Ok(1..) => *arrived_ns = reader.arrived_ns().max(*arrived_ns),
                 // An end that TLS does not know of: somebody may have cut the message.
                 Ok(0) | Err(_) => return Err(Broken::Closed),
             }

@@ -57,6 +57,11 @@ impl Capture {
         let stamps: libc::c_int = 1;
         option(&socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &stamps)
             .map_err(|why| failed("time stamps", why))?;
+        // The stamp that the packet got when it was handed over, and that a socket of the same host sees: not the time at
+        // which this ring gets it.
+        let kind = libc::SOF_TIMESTAMPING_SOFTWARE as libc::c_int;
+        option(&socket, libc::SOL_PACKET, libc::PACKET_TIMESTAMP, &kind)
+            .map_err(|why| failed("kind of time stamps", why))?;
         let version = libc::tpacket_versions::TPACKET_V3 as libc::c_int;
         option(&socket, libc::SOL_PACKET, libc::PACKET_VERSION, &version)
             .map_err(|why| failed("version", why))?;

@@ -67,13 +67,15 @@ pub struct RingOptions {
     pub completions: u32,
     /// When the kernel works.
     pub mode: RingMode,
+    /// Receives ask when the bytes had arrived, of sockets that stamp them.
+    pub arrival_stamps: bool,
     /// Microseconds for which a shard without work looks for some before it sleeps; 0 sleeps at once.
     pub busy_poll_us: u32,
 }
 
 impl Default for RingOptions {
     fn default() -> Self {
-        Self { entries: 1_024, completions: 0, mode: RingMode::Defer, busy_poll_us: 0 }
+        Self { entries: 1_024, completions: 0, mode: RingMode::Defer, arrival_stamps: false, busy_poll_us: 0 }
     }
 }
 
@@ -101,6 +103,7 @@ fn builder(options: RingOptions) -> io_uring::Builder {
         builder.setup_taskrun_flag();
     }
     builder.waiting(io_uring::Waiting { busy_poll_us: options.busy_poll_us });
+    builder.stamped(options.arrival_stamps);
     if options.completions > 0 {
         builder.setup_cqsize(options.completions);
     }
@@ -128,6 +131,7 @@ pub fn probe(options: RingOptions) -> Result<(), String> {
         op::Close::CODE,
         op::PollAdd::CODE,
         op::Recv::CODE,
+        op::RecvMsg::CODE,
         op::Send::CODE,
         op::Timeout::CODE,
     ];

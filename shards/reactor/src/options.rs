@@ -30,6 +30,8 @@ pub struct SocketOptions {
     pub user_timeout: Duration,
     /// Unsent bytes in the kernel from which on a socket takes no more; 0 is no bound but the send buffer.
     pub unsent_bytes: u32,
+    /// The kernel stamps what arrives (`SO_TIMESTAMPNS`), for [`crate::Reader::arrived_ns`]. On io_uring only.
+    pub arrival_stamps: bool,
     /// Addresses of this host that connections to others come from, in turn; empty leaves it to the kernel. Each of them
     /// has ports of its own.
     pub sources: &'static [IpAddr],
@@ -75,6 +77,10 @@ impl SocketOptions {
         }
         if self.unsent_bytes > 0 {
             socket.set_tcp_notsent_lowat(self.unsent_bytes).map_err(|e| named("TCP_NOTSENT_LOWAT", &e))?;
+        }
+        if self.arrival_stamps {
+            // Without stamps a time is told a little later, and nothing else is different.
+            let _ = set(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1);
         }
         Ok(())
     }

@@ -208,6 +208,12 @@ impl Reader {
         self.early.is_some()
     }
 
+    /// When the bytes of the read that ended last had arrived at this host, on the clock of [`clock::precise_ns`]. Without a
+    /// stamp of the kernel (`SocketOptions::arrival_stamps`) it is when the shard's turn began that brought them.
+    pub fn arrived_ns(&self) -> u64 {
+        clock::arrived_ns(io_uring::arrival::take_ns(self.shared.fd))
+    }
+
     /// The deadline of reading.
     pub fn deadline(&self) -> &Deadline {
         &self.shared.reading
@@ -274,6 +280,11 @@ impl Writer {
                 size_of::<libc::linger>() as libc::socklen_t,
             );
         }
+    }
+
+    /// About when the kernel had taken the last part of what was written last, on the clock of [`clock::precise_ns`].
+    pub fn sent_ns(&self) -> u64 {
+        clock::sent_ns(self.shared.fd)
     }
 
     /// The deadline of writing.

@@ -9,16 +9,16 @@ use crate::script::{self, Trouble};
 use crate::wire::Input;
 use std::mem::take;
 use tidegate_js::Function;
-use tidegate_reactor::clock;
 
 impl Exchange<'_, '_> {
     /// It is over: counts it, and writes its record.
     pub(super) fn end(self, started: u64, status: u16, input: &mut Input) {
-        let ended = clock::precise_ns();
+        let ended = self.output.writer.sent_ns().max(started);
+        input.arrived_ns = ended;
         let (route, duration_ns, mut spans) = (self.route.map(|route| &**route), ended - started, self.spans);
         let stalled_ns = self.output.take_stalled_ns();
         match self.awaited_ns {
-            Some(awaited) => spans.transfer_ns = ended - awaited,
+            Some(awaited) => spans.transfer_ns = ended.saturating_sub(awaited),
             None => spans.waited_ns += stalled_ns,
         }
         let (sent_bytes, received_bytes) =

@@ -32,7 +32,7 @@ impl Spans {
             polled
         })
         .await;
-        self.waited_ns += began_ns.map_or(0, |began_ns| clock::precise_ns() - began_ns);
+        self.waited_ns += began_ns.map_or(0, |began_ns| clock::turn_ns().saturating_sub(began_ns));
         out
     }
 

@@ -124,8 +124,8 @@ impl<'x> Attempt<'_, 'x> {
                 .map_err(|broken| BodyFault::Write(broken).of_request());
             self.spans.waited_ns += up.take_stalled_ns();
         }
-        if result.is_ok() {
-            let sent_ns = clock::precise_ns();
+        if let (Ok(()), Some(up)) = (&result, &link.output) {
+            let sent_ns = up.writer.sent_ns();
             link.input.reader.deadline().arm(self.left(), Cut::Both);
             let Link { input: down, head, .. } = &mut *link;
             result = read_head(down, head, self.head, self.limits, output, &mut answered_ns).await;
@@ -189,7 +189,7 @@ impl<'x> Attempt<'_, 'x> {
                     {
                         return Poll::Ready(Err(fault.of_request()));
                     }
-                    sent_ns = Some(clock::precise_ns());
+                    sent_ns = Some(done.output.writer.sent_ns());
                     // Also after a failed write: an upstream that stops reading may have answered already.
                     done.output.writer.reading_deadline().arm(left, Cut::Both);
                     uploaded = Some(done);
@@ -215,7 +215,7 @@ impl<'x> Attempt<'_, 'x> {
 
 /// When the wait for a head was over: it came, or it will not.
 pub(super) fn until(result: &Result<(), Fault>, answered_ns: Option<u64>) -> u64 {
-    answered_ns.filter(|_| result.is_ok()).unwrap_or_else(clock::precise_ns)
+    answered_ns.filter(|_| result.is_ok()).unwrap_or_else(clock::turn_ns)
 }
 
 /// Reads the head of the final response. Interim ones (RFC 9110 section 15.2) go to the client, but for 100, which is
@@ -244,7 +244,7 @@ pub(super) async fn read_head(
             },
             Ok(false) => match input.fill(limits.connection_buffer_bytes * 4).await {
                 Ok(0) | Err(Broken::Closed) => return Err(Fault::UpstreamClosed),
-                Ok(_) => *answered_ns = Some(clock::precise_ns()),
+                Ok(_) => *answered_ns = Some(input.arrived_ns),
                 Err(Broken::Late) => return Err(Fault::RequestTimeout),
             },
             Err(rule) => return Err(Fault::UpstreamMalformed(rule)),

@@ -83,9 +83,10 @@ impl Upload {
         if !is_uploaded {
             self.link.output = None;
         }
-        let Link { input, head: response, .. } = &mut *self.link;
+        let Link { input, output, head: response, .. } = &mut *self.link;
         input.reader.deadline().arm(call.service.request_timeout, Cut::Both);
-        let (sent_ns, mut answered_ns) = (clock::precise_ns(), None);
+        let sent_ns = output.as_ref().map_or_else(clock::turn_ns, |output| output.writer.sent_ns());
+        let mut answered_ns = None;
         let result = read_head(input, response, head, limits, client, &mut answered_ns).await;
         spans.first_byte_ns += until(&result, answered_ns).saturating_sub(sent_ns);
         result?;

@@ -1,12 +1,17 @@
 //! The ring of the runtime. The runtime asks for the crate `io-uring` 0.6 and waits for completions in one way only; the
-//! workspace gives it this instead: the kept version of that crate, with the ways of waiting that the runtime has no
-//! door for. Nothing here knows the runtime, and whoever replaces the runtime drops this with it.
+//! workspace gives it this instead: the kept version of that crate, with the ways of waiting and of looking at the clock
+//! that the runtime has no door for. Nothing here knows the runtime, and whoever replaces the runtime drops this with it.
+
+pub mod arrival;
+mod queues;
+pub mod turn;
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
-pub use uring::{Parameters, Probe, cqueue, opcode, squeue, types};
+pub use queues::{cqueue, squeue};
+pub use uring::{Parameters, Probe, opcode, types};
 
 /// `IORING_ENTER_GETEVENTS`: the kernel does what it has put off for the ring.
 const GET_EVENTS: u32 = 1;
@@ -26,6 +31,7 @@ pub struct Waiting {
 pub struct Builder {
     inner: uring::Builder,
     waiting: Waiting,
+    is_stamped: bool,
 }
 
 macro_rules! passed_on {
@@ -57,16 +63,22 @@ impl Builder {
         self
     }
 
+    /// Receives also ask when the bytes arrived, for [`arrival::take_ns`]. Sockets have to be told to stamp them.
+    pub fn stamped(&mut self, is_stamped: bool) -> &mut Self {
+        self.is_stamped = is_stamped;
+        self
+    }
+
     /// A ring with so many submission entries, for this thread.
     pub fn build(&self, entries: u32) -> io::Result<IoUring> {
         let ring = self.inner.build(entries)?;
-        let waiting = self.waiting;
+        let Self { waiting, is_stamped, .. } = *self;
         if waiting.busy_poll_us > 0 {
             let card = types::Napi::new().set_busy_poll_timeout(waiting.busy_poll_us);
             // A kernel that cannot leaves it to the thread to look.
             let _ = ring.submitter().register_napi(&mut card.set_prefer_busy_poll(true));
         }
-        Ok(IoUring { ring, waiting })
+        Ok(IoUring { ring, waiting, is_stamped })
     }
 }
 
@@ -74,6 +86,7 @@ impl Builder {
 pub struct IoUring {
     ring: uring::IoUring,
     waiting: Waiting,
+    is_stamped: bool,
 }
 
 impl IoUring {
@@ -84,7 +97,7 @@ impl IoUring {
 
     /// What makes rings.
     pub fn builder() -> Builder {
-        Builder { inner: uring::IoUring::builder(), waiting: Waiting::default() }
+        Builder { inner: uring::IoUring::builder(), waiting: Waiting::default(), is_stamped: false }
     }
 
     /// What the kernel said when it was made.
@@ -94,25 +107,27 @@ impl IoUring {
 
     /// The submission queue.
     pub fn submission(&mut self) -> squeue::SubmissionQueue<'_> {
-        self.ring.submission()
+        squeue::SubmissionQueue { inner: self.ring.submission(), is_stamped: self.is_stamped }
     }
 
     /// The completion queue.
     pub fn completion(&mut self) -> cqueue::CompletionQueue<'_> {
-        self.ring.completion()
+        cqueue::CompletionQueue { inner: self.ring.completion(), is_stamped: self.is_stamped }
     }
 
     /// Submits.
     pub fn submit(&self) -> io::Result<usize> {
-        self.ring.submit()
+        turn::enter(|| self.ring.submit())
     }
 
     /// Submits and waits for so many completions.
     pub fn submit_and_wait(&self, want: usize) -> io::Result<usize> {
-        if want > 0 && self.has_some()? {
-            return Ok(0);
-        }
-        self.ring.submit_and_wait(want)
+        turn::enter(|| {
+            if want > 0 && self.has_some()? {
+                return Ok(0);
+            }
+            self.ring.submit_and_wait(want)
+        })
     }
 
     /// What submits, waits and registers.
@@ -183,10 +198,12 @@ impl Submitter<'_> {
 
     /// Submits and waits for so many completions, as long as the arguments say.
     pub fn submit_with_args(&self, want: usize, args: &types::SubmitArgs<'_, '_>) -> io::Result<usize> {
-        if want > 0 && self.ring.has_some()? {
-            return Ok(0);
-        }
-        self.ring.ring.submitter().submit_with_args(want, args)
+        turn::enter(|| {
+            if want > 0 && self.ring.has_some()? {
+                return Ok(0);
+            }
+            self.ring.ring.submitter().submit_with_args(want, args)
+        })
     }
 
     /// Asks which operations the kernel knows.

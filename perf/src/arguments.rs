@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Pace(Pace),
     /// Measure the time that requests spend in a gateway from outside, by the packets of its two sides (needs CAP_NET_RAW)
     Gap(Gap),
+    /// Measure what scrapes of /metrics at 10,000 routes do to the latencies of a shard, by its own histograms
+    Scrape(Scrape),
     /// What `gap` puts in the gateway's place
     #[command(hide = true)]
     Relay(RelayOptions),
@@ -122,6 +124,34 @@ pub(crate) struct Gap {
 }
 
 #[derive(Args, Clone, Debug)]
+pub(crate) struct Scrape {
+    /// Rounds, each of a run without scrapes, one with them, and again one without
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) rounds: u32,
+    /// From one scrape to the next; one that is due while the last is not done waits for it
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    pub(crate) every: Duration,
+    #[command(flatten)]
+    pub(crate) beat: Beat,
+    /// The tidegate binary; without it the one beside this command, built if missing
+    #[arg(long, value_name = "PATH")]
+    pub(crate) tidegate: Option<PathBuf>,
+    /// CPU of the shard
+    #[arg(long, default_value_t = 0)]
+    pub(crate) cpu: usize,
+    /// CPU for the upstream and the load, and for all of the gateway but its shard
+    #[arg(long, default_value_t = 1)]
+    pub(crate) load_cpu: usize,
+    /// CPU for all of the gateway but its shard, with the priority it has by itself; the shard's own is allowed
+    /// [default: the load's, behind load and upstream, since those are not what is measured]
+    #[arg(long, value_name = "CPU")]
+    pub(crate) admin_cpu: Option<usize>,
+    /// How the result is printed
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+}
+
+#[derive(Args, Clone, Debug)]
 pub(crate) struct RelayOptions {
     pub(crate) port: u16,
     pub(crate) upstream: u16,
@@ -146,7 +176,7 @@ pub(crate) struct Beat {
     connections: u32,
     /// How long: 500ms, 10s, 2m
     #[arg(long = "for", value_name = "TIME", default_value = "10s", value_parser = duration)]
-    length: Duration,
+    pub(crate) length: Duration,
     /// Random gaps (a Poisson process) with this seed, instead of even ones
     #[arg(long, value_name = "SEED")]
     poisson: Option<u64>,
@@ -327,7 +357,7 @@ pub(crate) enum Output {
     Json,
 }
 
-/// How a comparison is printed.
+/// How a result that the README has is printed.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Table,

@@ -136,6 +136,11 @@ impl Contestant {
         Ok(Self { name, port, child: Some(child), pids })
     }
 
+    /// Its process; none if there is no gateway.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::pid)
+    }
+
     /// CPU time it has used so far; none if there is no gateway.
     pub(crate) fn cpu_time(&mut self) -> Result<Option<CpuTime>, Failure> {
         let Some(child) = &mut self.child else { return Ok(None) };

@@ -19,7 +19,7 @@ use crate::wrk::Wrk;
 use crate::{child, interrupt};
 use capture::{Capture, Captured};
 use exchanges::Seen;
-use inside::{Figures, Inside};
+pub(crate) use inside::{Figures, Inside, admin_port, profile};
 use packet::Ports;
 use relay::Relay;
 pub(crate) use relay::serve as relay;

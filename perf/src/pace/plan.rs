@@ -30,10 +30,14 @@ pub(crate) struct Plan {
     pub(crate) spin: bool,
 }
 
-/// A request as it is sent.
+/// From one request of several to the next: prime to their number as long as that is less, so that all of them come in
+/// turn, and far enough that two that follow each other have nothing in common.
+const STEP: u64 = 7_919;
+
+/// A request as it is sent, or several that are sent in turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
-    bytes: Vec<u8>,
+    texts: Vec<Vec<u8>>,
     mark: Option<Range<usize>>,
 }
 
@@ -54,19 +58,30 @@ impl Request {
             exchange.header().into_iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let mut bytes = format!("{method} {target} HTTP/1.1\r\n{fields}{length}\r\n").into_bytes();
         bytes.extend_from_slice(body);
-        Self { bytes, mark }
+        Self { texts: vec![bytes], mark }
+    }
+
+    /// Several exchanges' requests, unmarked, one after the other and again; none is asked twice before all were once.
+    pub(crate) fn in_turn(exchanges: impl Iterator<Item = Exchange>) -> Self {
+        let texts = exchanges.flat_map(|exchange| Self::new(&exchange, false).texts).collect();
+        Self { texts, mark: None }
     }
 
     /// The bytes of one request.
     pub(crate) fn numbered(&mut self, number: u64) -> &[u8] {
+        let at = match self.texts.len() as u64 {
+            0 | 1 => 0,
+            texts => (number % texts * STEP % texts) as usize,
+        };
+        let text = &mut self.texts[at];
         if let Some(mark) = &self.mark {
             let mut rest = number;
-            for digit in self.bytes[mark.clone()].iter_mut().rev() {
+            for digit in text[mark.clone()].iter_mut().rev() {
                 *digit = b'0' + (rest % 10) as u8;
                 rest /= 10;
             }
         }
-        &self.bytes
+        text
     }
 }
 
@@ -98,6 +113,7 @@ pub(crate) fn target(url: &str) -> Result<(SocketAddr, String, String), Failure>
 mod tests {
     use super::*;
     use crate::workload::Workload;
+    use std::collections::HashSet;
 
     #[test]
     fn requests_carry_their_number() {
@@ -113,6 +129,19 @@ mod tests {
         assert_eq!(number_in(plain.numbered(9)), None);
         assert!(plain.numbered(9).ends_with(b"xxx"));
         assert_eq!(number_in(b"GET /?tidegate-perf=12 HTTP/1.1\r\n"), None);
+    }
+
+    #[test]
+    fn of_several_requests_all_come_in_turn() {
+        let small = Workload::SmallGet.exchange();
+        let exchange = |n: usize| Exchange { path: format!("/{n}"), ..small.clone() };
+        for texts in [1, 2, 100, 10_000] {
+            let mut request = Request::in_turn((0..texts).map(exchange));
+            let sent: HashSet<Vec<u8>> =
+                (0..texts as u64).map(|number| request.numbered(number).to_vec()).collect();
+            assert_eq!(sent.len(), texts);
+            assert_eq!(request.numbered(0).to_vec(), request.numbered(texts as u64).to_vec());
+        }
     }
 
     #[test]

@@ -61,16 +61,25 @@ fn global_headers_are_on_every_response_that_has_none() {
         format!("HTTP/1.1 200 OK\r\n{own}Content-Length: 0\r\n\r\n")
     });
     let config = Config::new()
-        .proxy("global_headers", json!({"X-Served-By": "harbour", "X-Other": "1"}))
-        .serve("a", upstream.url());
+        .proxy("global_headers", json!({"X-Served-By": "harbour", "X-Other": "1", "Date": "never"}))
+        .serve("a", upstream.url())
+        .add(
+            "routes",
+            json!({"name": "direct", "namespace": "default", "paths": ["/direct"], "methods": ["*"], "response": {}}),
+        );
     let gateway = Gateway::start("auto", &config, &[]);
-    for (request, served) in [
-        ("GET /a HTTP/1.1\r\nHost: h\r\n\r\n", "harbour"),
-        ("GET /a/own HTTP/1.1\r\nHost: h\r\n\r\n", "upstream"),
-        ("GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n", "harbour"),
-        ("garbage\r\n\r\n", "harbour"),
+    // The last: whether the gateway made the response, whose date is then its own.
+    for (request, served, is_ours) in [
+        ("GET /a HTTP/1.1\r\nHost: h\r\n\r\n", "harbour", false),
+        ("GET /a/own HTTP/1.1\r\nHost: h\r\n\r\n", "upstream", false),
+        ("GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n", "harbour", true),
+        ("GET /direct HTTP/1.1\r\nHost: h\r\n\r\n", "harbour", true),
+        ("garbage\r\n\r\n", "harbour", true),
     ] {
         let answer = gateway.ask(request);
+        // `get` refuses a field that stands twice.
+        let date = answer.get("date");
+        assert_eq!(date.is_some_and(|date| date.ends_with(" GMT")), is_ours, "{request} {date:?}");
         assert_eq!(
             (answer.get("x-served-by"), answer.get("x-other")),
             (Some(served), Some("1")),

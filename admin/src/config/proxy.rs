@@ -57,11 +57,22 @@ pub(super) fn read(
     proxy
 }
 
+/// RFC 9110 section 6.6.1: when the message was made, which no fixed text is. DGate's files may have it, so it is no fault.
+const DATE: &str =
+    "is the time of each response: the gateway or the upstream sets it, and this one is left out";
+
 fn settings(section: &mut Section<'_>) -> ProxySettings {
-    let headers = section.pairs("global_headers");
+    let mut headers = section.pairs("global_headers");
     if let Err((name, why)) = check_headers(&headers) {
         section.fault("global_headers", format!("'{name}' {why}"));
     }
+    headers.retain(|(name, _)| {
+        let is_date = name.eq_ignore_ascii_case("date");
+        if is_date {
+            section.warn(&format!("global_headers.{name}"), DATE);
+        }
+        !is_date
+    });
     let global_headers = headers.into_iter().map(|(name, value)| (bytes(name), bytes(value))).collect();
     ProxySettings {
         global_headers,

@@ -166,6 +166,10 @@ fn what_is_known_and_not_acted_on_is_named() {
     }
     let quiet =
         "admin: {port: 1}\nproxy: {enable_h2c: false, client_transport: {disable_private_ips: false}}";
+    let dated = parse("proxy: {global_headers: {dAte: now, x-a: '1'}}\n").expect("loads");
+    assert!(dated.warnings.iter().any(|warning| warning.at == "proxy.global_headers.dAte"));
+    let left: Vec<&[u8]> = dated.file.proxy.settings.global_headers.iter().map(|(name, _)| &**name).collect();
+    assert_eq!(left, [b"x-a"]);
     assert_eq!(parse(quiet).expect("loads").warnings, [], "what asks for nothing needs no warning");
 }
 

@@ -39,11 +39,12 @@ impl Loaded {
         node.put("/api/v1/module", module("m", "export function requestModifier(ctx: any) {}"));
         node.put(
             "/api/v1/module",
-            module("bad", "export function requestHandler() { throw new Error('no'); }"),
+            module("bad", "export function requestModifier() { throw new Error('no'); }"),
         );
-        for (name, rest) in
-            [("late", json!({ "service": "s", "modules": ["m"] })), ("broken", json!({ "modules": ["bad"] }))]
-        {
+        for (name, rest) in [
+            ("late", json!({ "service": "s", "modules": ["m"] })),
+            ("broken", json!({ "service": "s", "modules": ["bad"] })),
+        ] {
             let mut route = rest;
             (route["name"], route["namespace"]) = (name.into(), "default".into());
             (route["paths"], route["methods"]) = (json!([format!("/{name}")]), json!(["*"]));
@@ -162,6 +163,8 @@ fn rows_are_kept_while_somebody_asks() {
     };
     assert_eq!(row("default/late")["errors"], 0, "{top}");
     assert!(row("default/broken")["errors"].as_u64().is_some_and(|errors| errors > 0), "{top}");
+    let service = &top["service"]["rows"][0];
+    assert!(service["error_rate"].as_f64().is_some_and(|rate| rate > 0.0), "{top}");
     assert!(row("default/late")["rate"].as_f64().is_some_and(|rate| rate > 1.0 && rate < 40.0), "{top}");
     let said = loaded.says(&["top", "--once", "--by", "route", "--sort", "p99"]);
     let lines: Vec<&str> = said.out.lines().collect();

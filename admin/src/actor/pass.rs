@@ -5,6 +5,7 @@ use super::feed::{Position, feed};
 use crate::compile::{Compiler, Defaults, Problem};
 use crate::metrics::Registry;
 use crate::module_log::ModuleLogs;
+use crate::profile::Profiles;
 use crate::resolver::Resolver;
 use crate::schedule::Planned;
 use crate::store::Store;
@@ -23,6 +24,7 @@ pub(super) struct Tools {
     pub(super) defaults: Defaults,
     pub(super) metrics: Arc<Mutex<Registry>>,
     pub(super) module_logs: Arc<ModuleLogs>,
+    pub(super) profiles: Arc<Profiles>,
 }
 
 /// What passes work with. Moved through each pass, since there is one at a time.
@@ -87,6 +89,7 @@ impl Workshop {
                 let mut metrics = this.tools.metrics.lock().unwrap_or_else(PoisonError::into_inner);
                 metrics.retain(&routes, &scripts);
                 metrics.run(this.compiler.scripts());
+                this.tools.profiles.book().serve(this.compiler.services_of_routes());
             }
             this.tools.module_logs.retain(|module| this.compiler.has_module(module));
             let problems = this.compiler.problems();

@@ -126,6 +126,7 @@ impl Plane {
         let info = describe(&options.runtime_info, &options.node_id, &options.tags);
         let node = Arc::new(Node::new(info));
         let metrics = Arc::default();
+        let profiles = Arc::<Profiles>::default();
         let module_logs = Arc::new(ModuleLogs::new(options.module_logs));
         let pace = Pace { interval: options.resolve_interval.max(Duration::from_secs(1)), ..Pace::default() };
         let resolver = Resolver::new(resolver::system(), pace);
@@ -142,6 +143,7 @@ impl Plane {
             },
             metrics: Arc::clone(&metrics),
             module_logs: module_logs.clone(),
+            profiles: Arc::clone(&profiles),
         };
         let names = resolver.changes();
         let applied = cluster.applied();
@@ -165,7 +167,6 @@ impl Plane {
             module_limits: options.module_limits,
             ..ApiSettings::default()
         };
-        let profiles = Arc::<Profiles>::default();
         let (events, told) = mpsc::unbounded_channel();
         let clock = wall_clock();
         let teller = Teller { events, metrics: Arc::clone(&metrics) };

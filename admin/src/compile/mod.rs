@@ -26,7 +26,7 @@ use domains::Domains;
 use problems::Problems;
 use serde::Deserialize;
 use slots::AllSlots;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use tenant::Tenant;
 use tidegate_snapshot::{ModuleLimits, ProxySettings, Revision, Script, Snapshot};
@@ -186,6 +186,11 @@ impl Compiler {
         let found =
             key.split_once('/').and_then(|(namespace, name)| Some((self.tenants.get(namespace)?, name)));
         found.is_some_and(|(tenant, name)| tenant.has_module(key, name))
+    }
+
+    /// The keys of routes that have a service, each with its service's, `namespace/name`.
+    pub(crate) fn services_of_routes(&self) -> HashMap<Arc<str>, Arc<str>> {
+        self.here().flat_map(Tenant::services_of_routes).collect()
     }
 
     /// The scripts that routes run.

@@ -192,6 +192,14 @@ impl Tenant {
         self.routes.values().map(|entry| &*entry.key)
     }
 
+    /// Keys of its routes that have a service, with the service's.
+    pub(super) fn services_of_routes(&self) -> impl Iterator<Item = (Arc<str>, Arc<str>)> {
+        self.routes.values().filter_map(|entry| {
+            let service = entry.built.as_ref()?.service.as_ref()?;
+            Some((entry.key.clone(), service.key.clone()))
+        })
+    }
+
     /// Keys of its scripts.
     pub(super) fn script_keys(&self) -> impl Iterator<Item = &str> {
         self.scripts.values().map(|entry| &*entry.key)

@@ -2,7 +2,7 @@
 //! and who asked for rows. An interval is made small when it comes and given back at once, because shards use its
 //! histograms again; adding up is left to whoever asks.
 
-use super::kept::{Errors, Kept};
+use super::kept::{Errors, Kept, ServiceOf};
 use super::lease::Leases;
 use super::merge::Window;
 use super::phases::ShardPhases;
@@ -41,19 +41,22 @@ pub(crate) struct Book {
     bytes: usize,
     most_bytes: usize,
     leases: Leases,
+    /// Of the newest snapshot.
+    service_of: ServiceOf,
 }
 
 impl Default for Book {
     fn default() -> Self {
         let leases = Leases::default();
-        Self { shards: BTreeMap::new(), newest: 0, bytes: 0, most_bytes: MOST_BYTES, leases }
+        let (shards, service_of) = (BTreeMap::new(), ServiceOf::new());
+        Self { shards, newest: 0, bytes: 0, most_bytes: MOST_BYTES, leases, service_of }
     }
 }
 
 impl Book {
     /// Notes what went wrong, for the interval under way.
     fn note(&mut self, report: &ShardReport) {
-        self.shards.entry(report.shard).or_default().errors.add(report);
+        self.shards.entry(report.shard).or_default().errors.add(report, &self.service_of);
     }
 
     /// Keeps an interval; answers its number.
@@ -130,6 +133,11 @@ impl Book {
     /// What the shards must be told now of the rows that are wanted, and until when; it counts as told.
     pub(crate) fn order(&mut self, now_ms: u64) -> Option<(Scopes, u64)> {
         self.leases.order(now_ms)
+    }
+
+    /// Which routes have which services from now on. What a shard counted before and tells later is said of these.
+    pub(crate) fn serve(&mut self, service_of: ServiceOf) {
+        self.service_of = service_of;
     }
 
     /// The shards were not told after all.

@@ -9,7 +9,7 @@ use tidegate_snapshot::{IntervalProfile, Phase, Scope, Scopes, ShardReport, Time
 
 /// Number of phases.
 pub(super) const PHASES: usize = Phase::ALL.len();
-/// Most routes, and most modules, whose errors are told apart within an interval.
+/// Most routes, services and modules each whose errors are told apart within an interval.
 const MOST_NAMED: usize = 1_000;
 
 /// Times by phase.
@@ -28,6 +28,9 @@ pub(super) struct Row {
     pub(super) times: Phases,
 }
 
+/// Keys of routes, each with the key of its service.
+pub(crate) type ServiceOf = HashMap<Arc<str>, Arc<str>>;
+
 /// What went wrong, from the reports of the shard.
 #[derive(Debug, Default)]
 pub(super) struct Errors {
@@ -35,16 +38,21 @@ pub(super) struct Errors {
     pub(super) all: u64,
     /// The same by route (`namespace/name`).
     pub(super) routes: HashMap<Arc<str>, u64>,
+    /// The same by the service that the route has.
+    pub(super) services: HashMap<Arc<str>, u64>,
     /// Calls that failed, by module.
     pub(super) modules: HashMap<Arc<str>, u64>,
 }
 
 impl Errors {
     /// Adds what a report counts.
-    pub(super) fn add(&mut self, report: &ShardReport) {
-        for route in &report.routes {
+    pub(super) fn add(&mut self, report: &ShardReport, service_of: &ServiceOf) {
+        for route in report.routes.iter().filter(|route| route.responses[4] > 0) {
             self.all += route.responses[4];
             note(&mut self.routes, &route.key, route.responses[4]);
+            if let Some(service) = service_of.get(&route.key) {
+                note(&mut self.services, service, route.responses[4]);
+            }
         }
         for script in &report.scripts {
             note(&mut self.modules, &script.key, script.failures);
@@ -98,7 +106,7 @@ impl Kept {
             .collect();
         let times = sparse(&interval.times, Fineness::THREE_DIGITS);
         let cells = |times: &Phases| times.iter().map(Sparse::bytes).sum::<usize>();
-        let named = (errors.routes.len() + errors.modules.len()) * 64;
+        let named = (errors.routes.len() + errors.services.len() + errors.modules.len()) * 64;
         let of_rows = rows.iter().map(|row| size_of::<Row>() + cells(&row.times)).sum::<usize>();
         Self {
             seq,

@@ -63,20 +63,19 @@ impl By {
 pub(super) struct Row {
     /// In the order of `Phase::ALL`.
     pub(super) times: [Sum; PHASES],
-    /// What failed of it, where that is known.
-    pub(super) errors: Option<u64>,
+    /// What failed of it.
+    pub(super) errors: u64,
 }
 
 impl Row {
     fn new(by: By) -> Self {
         let fineness = if by.scope().is_some() { Fineness::TWO_DIGITS } else { Fineness::THREE_DIGITS };
-        let errors = (by != By::Scope(Scope::Service)).then_some(0);
-        Self { times: std::array::from_fn(|_| Sum::new(fineness)), errors }
+        Self { times: std::array::from_fn(|_| Sum::new(fineness)), errors: 0 }
     }
 
     fn add(&mut self, times: &Phases, errors: u64) {
         self.times.iter_mut().zip(times).for_each(|(sum, more)| sum.add(more));
-        self.errors = self.errors.map(|sum| sum + errors);
+        self.errors += errors;
     }
 }
 
@@ -130,12 +129,12 @@ impl Merge {
             By::Scope(scope) => {
                 self.rows_refused += kept.rows_refused;
                 let errors = match scope {
-                    Scope::Route => Some(&kept.errors.routes),
-                    Scope::Module => Some(&kept.errors.modules),
-                    Scope::Service => None,
+                    Scope::Route => &kept.errors.routes,
+                    Scope::Service => &kept.errors.services,
+                    Scope::Module => &kept.errors.modules,
                 };
                 for row in kept.rows.iter().filter(|row| row.scope == scope) {
-                    let failed = errors.and_then(|errors| errors.get(&row.key)).copied().unwrap_or(0);
+                    let failed = errors.get(&row.key).copied().unwrap_or(0);
                     self.row(&row.key, &row.times, failed);
                 }
             }

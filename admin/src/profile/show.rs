@@ -81,7 +81,7 @@ impl Merge {
             Sort::Rate => row.times[self.by.counted() as usize].count(),
             Sort::P99 => p99(self.by.counted()),
             Sort::Tax => p99(Phase::Tax),
-            Sort::Errors => row.errors.unwrap_or(0),
+            Sort::Errors => row.errors,
         }
     }
 
@@ -101,7 +101,7 @@ impl Merge {
             "count": count,
             "rate": per_second(count),
             "errors": row.errors,
-            "error_rate": row.errors.map(per_second),
+            "error_rate": per_second(row.errors),
             "phases": phases,
         })
     }

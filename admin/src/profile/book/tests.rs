@@ -98,7 +98,8 @@ fn a_window_finds_what_lies_in_it() {
 #[test]
 fn figures_and_errors_of_rows() {
     let mut book = Book::default();
-    for scope in [Scope::Route, Scope::Module] {
+    book.serve([("n/r".into(), "n/s".into()), ("n/fourth".into(), "n/s".into())].into());
+    for scope in [Scope::Route, Scope::Service, Scope::Module] {
         book.leases.renew(scope, 10_000, 5_000);
     }
     book.note(&report(0, "n/r", 3));
@@ -119,7 +120,13 @@ fn figures_and_errors_of_rows() {
     let module = told(&book, "module", 2_000, 12_000);
     assert_eq!((counts(&module), &module["rows"][0]["errors"]), (vec![("n/m".to_owned(), 2)], &json!(4)));
     assert_eq!(told(&book, "node", 2_000, 12_000)["rows"][0]["errors"], 4);
-    assert_eq!(counts(&told(&book, "service", 2_000, 12_000)), [], "nobody had asked for services");
+    // The routes of a service together; that of `n/other` is not known.
+    book.note(&report(0, "n/fourth", 2));
+    book.keep(&interval(0, 13_000, 200, 1), 13_000);
+    let service = told(&book, "service", 3_000, 13_000);
+    assert_eq!(counts(&service), [("n/s".to_owned(), 11)]);
+    let row = &service["rows"][0];
+    assert_eq!((&row["errors"], &row["error_rate"]), (&json!(5), &json!(1.667)), "{row}");
 }
 
 #[test]

@@ -40,6 +40,7 @@ fn what_was_written_is_what_is_answered() {
         .add("routes", answering("/none", json!({"status": 204})))
         .add("routes", answering("/same", json!({"status": 304, "headers": {"ETag": "\"a\""}})))
         .add("routes", answering("/moved", json!({"status": 301, "headers": {"Location": "/plain"}})))
+        .add("routes", answering("/cookies", json!({"headers": {"Set-Cookie": ["a=1", "b=2"], "Vary": ["*", "B"]}})))
         .add("routes", answering("/odd", json!({"status": 499, "body": "?"})))
         .add("routes", answering("/large", json!({"body": "x".repeat(65_536)})));
     for runtime in RUNTIMES {
@@ -79,6 +80,13 @@ fn what_was_written_is_what_is_answered() {
                 "?",
             ),
             (
+                "/cookies",
+                "HTTP/1.1 200 OK",
+                &["Content-Length", "Set-Cookie", "Set-Cookie", "Vary", "Vary", "X-Served-By"],
+                Some("0"),
+                "",
+            ),
+            (
                 "/large",
                 "HTTP/1.1 200 OK",
                 &["Content-Type", "Content-Length", "Vary", "X-Served-By"],
@@ -102,6 +110,7 @@ fn what_was_written_is_what_is_answered() {
             }
         }
         assert_eq!(client.get("/plain").get("content-type"), Some("text/plain; charset=utf-8"));
+        assert_eq!(client.get("/cookies").values("set-cookie"), ["a=1", "b=2"]);
         assert_eq!(client.get("/closed").get("content-type"), Some("application/json"));
         until("all are counted by route and class", || {
             gateway.metric("tidegate_requests_total", "route=\"default/closed\",status_class=\"5xx\"") == 4

@@ -1,7 +1,7 @@
 //! What a route answers by itself, written out for the wire once, so that a shard only copies it. What was stored has
 //! been checked: nothing is refused here.
 
-use crate::resource::Response;
+use crate::resource::{Response, Values};
 use http::StatusCode;
 use tidegate_snapshot::DirectResponse;
 
@@ -18,8 +18,10 @@ pub(super) fn build(written: &Response) -> DirectResponse {
     let status = written.status;
     let body = written.body.as_deref().unwrap_or_default();
     let body = if is_bodiless(status) { "" } else { body };
-    let mut fields: Vec<(String, String)> =
-        written.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let lines = |(name, values): (&String, &Values)| -> Vec<(String, String)> {
+        values.all().iter().map(|value| (name.clone(), value.clone())).collect()
+    };
+    let mut fields: Vec<(String, String)> = written.headers.iter().flat_map(lines).collect();
     let has_type = fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     if !body.is_empty() && !has_type {
         fields.push(("Content-Type".into(), PLAIN.into()));
@@ -58,6 +60,11 @@ mod tests {
                 "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\ncontent-type: application/json\r\n\
                  Content-Length: 2\r\n",
                 "{}",
+            ),
+            (
+                json!({"headers": {"Set-Cookie": ["a=1", "b=2; Secure"], "X-One": ["1"]}}),
+                "HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2; Secure\r\nX-One: 1\r\nContent-Length: 0\r\n",
+                "",
             ),
             (json!({"status": 599, "body": ""}), "HTTP/1.1 599 \r\nContent-Length: 0\r\n", ""),
             (json!({"status": 204}), "HTTP/1.1 204 No Content\r\n", ""),

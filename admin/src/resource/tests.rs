@@ -185,6 +185,11 @@ fn responses_of_routes() {
             json!({"status": 599, "headers": {"X-A": "", "x-b": "1 2"}, "body": "x".repeat(65_536)}),
             json!({"status": 599, "headers": {"X-A": "", "x-b": "1 2"}, "body": "x".repeat(65_536)}),
         ),
+        // As it was written.
+        (
+            json!({"headers": {"Set-Cookie": ["a=1", "b=2"], "Location": ["/a"], "X-A": "1"}}),
+            json!({"status": 200, "headers": {"Set-Cookie": ["a=1", "b=2"], "Location": ["/a"], "X-A": "1"}}),
+        ),
     ] {
         good(
             Kind::Route,
@@ -225,6 +230,20 @@ fn responses_of_routes() {
         ),
         (json!({"headers": {"X-A": "1", "x-a": "2"}}), &["response.headers.x-a"]),
         (json!({"headers": {"X-A": 1}}), &["response.headers.X-A"]),
+        (json!({"headers": {"X-A": ["a", 1]}}), &["response.headers.X-A[1]"]),
+        (json!({"headers": {"X-A": {"a": "b"}}}), &["response.headers.X-A"]),
+        (
+            json!({"headers": {"Content-Length": ["1"], "Set-Cookie": ["a", " b", "c\n"], "X-A": [], "location": ["/a", "/b"]}}),
+            &[
+                "response.headers.Content-Length[0]",
+                "response.headers.Set-Cookie[1]",
+                "response.headers.Set-Cookie[2]",
+                "response.headers.X-A",
+                "response.headers.location",
+            ],
+        ),
+        (json!({"headers": {"X-A": vec![""; 65]}}), &["response.headers"]),
+        (json!({"headers": {"X-A": vec!["x".repeat(1_000); 9]}}), &["response.headers"]),
         (json!({"headers": many}), &["response.headers"]),
         (json!({"headers": {"X-A": "x".repeat(9_000)}}), &["response.headers"]),
     ] {

@@ -9,6 +9,7 @@ mod operator;
 mod dgate;
 mod insight;
 mod profile;
+mod screen;
 
 use harness::Upstream;
 use operator::free_port;

@@ -23,6 +23,7 @@ mod properties;
 mod request;
 mod run;
 mod schedule;
+mod signals;
 mod stats;
 mod status;
 mod table;

@@ -1,6 +1,8 @@
 //! The terminal: asks for a password without showing it, and knows the width. The terminal is put back as it was
-//! whatever happens, also on Ctrl-C, which is why signals of the keyboard are read here as characters.
+//! whatever happens, also on Ctrl-C, which is why signals of the keyboard are read here as characters; those that come
+//! from elsewhere are the matter of `signals`.
 
+use crate::signals;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
@@ -49,6 +51,7 @@ impl Silence {
         if unsafe { libc::tcgetattr(terminal.as_raw_fd(), &mut before) } != 0 {
             return Err(io::Error::last_os_error());
         }
+        signals::put_back(&terminal, before)?;
         let mut silent = before;
         silent.c_lflag &= !(libc::ECHO | libc::ECHONL | libc::ICANON | libc::ISIG);
         let silence = Self { terminal, before };

@@ -1,6 +1,7 @@
 //! A client's connection: heads read one after another, each served to its end before the next, and a close that lets
 //! the client read the last answer.
 
+use crate::counters::Owner;
 use crate::exchange::{self, Session};
 use crate::fault::Fault;
 use crate::local::Local;
@@ -118,7 +119,7 @@ async fn refuse(local: &Local, session: &mut Session, fault: Fault) {
     lender.outbox.fault(&lender.counters, fault, None, session.peer.address.ip(), Detail::default());
     respond::send_own(&own, &Ask::unreadable(), &rules, &mut session.output, &local.limits).await;
     let duration_ns = clock::precise_ns() - started;
-    lender.counters.request(None, own.head.status(), duration_ns);
+    lender.counters.request(Owner::default(), None, own.head.status(), duration_ns);
     lender.profile.record_refusal(duration_ns);
     let sent_bytes = std::mem::take(&mut session.output.written_bytes);
     lender.counters.sent_bytes.add(sent_bytes);

@@ -3,6 +3,8 @@
 
 mod rows;
 
+pub use rows::Owner;
+
 use rows::Rows;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -30,9 +32,6 @@ impl Count {
         self.0.take()
     }
 }
-
-/// Slot of the row that counts requests without a route: row 0; a route's row is its slot plus one.
-const NO_ROUTE: u32 = 0;
 
 /// The shard's counters.
 pub struct Counters {
@@ -94,16 +93,21 @@ impl Default for Counters {
 }
 
 impl Counters {
-    /// Counts an answered request.
-    pub fn request(&self, route: Option<&Route>, status: u16, latency_ns: u64) {
+    /// Says that a request of this owner will soon be counted.
+    pub fn expect(&self, owner: Owner) {
+        self.rows.borrow().expect(owner);
+    }
+
+    /// Counts an answered request of a route, or of none.
+    pub fn request(&self, owner: Owner, route: Option<&Route>, status: u16, latency_ns: u64) {
         self.requests.add(1);
-        let (slot, key) = route.map_or((NO_ROUTE, &self.no_route), |route| (route.slot + 1, &route.key));
-        self.rows.borrow_mut().request(slot, key, status, latency_ns / 1_000);
+        let key = || route.map_or(&self.no_route, |route| &route.key);
+        self.rows.borrow_mut().request(owner, key, status, latency_ns / 1_000);
     }
 
     /// Counts a failed upstream call.
     pub fn upstream_error(&self, route: &Route) {
-        self.rows.borrow_mut().upstream_error(route.slot + 1, &route.key);
+        self.rows.borrow_mut().upstream_error(route);
     }
 
     /// Counts a fault by its name.
@@ -145,8 +149,8 @@ mod tests {
     #[test]
     fn requests_are_counted_once_and_by_class() {
         let counters = Counters::default();
-        counters.request(None, 404, 60_000);
-        counters.request(None, 200, 6_000_000_000);
+        counters.request(Owner::default(), None, 404, 60_000);
+        counters.request(Owner::default(), None, 200, 6_000_000_000);
         counters.fault("no_route");
         let report = counters.take(3, 1, 9);
         assert_eq!((report.shard, report.totals.requests, report.routes.len()), (3, 2, 1));

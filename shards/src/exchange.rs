@@ -7,6 +7,7 @@ mod tell;
 mod timing;
 
 use crate::body::Body;
+use crate::counters::Owner;
 use crate::fault::Fault;
 use crate::link::{Answered, Link};
 use crate::local::Local;
@@ -22,7 +23,6 @@ use crate::upstream::{self, Call, Line, RequestBody};
 use crate::wire::{Input, Output, Peer};
 use std::cell::Cell;
 use std::mem::take;
-use std::sync::Arc;
 use tidegate_codec::{BodyFraming, RequestHead};
 use tidegate_snapshot::{DirectResponse, Route};
 
@@ -87,7 +87,11 @@ struct Exchange<'t, 'c> {
     output: &'c mut Output,
     peer: &'c Peer,
     memo: &'c mut Memo,
-    route: Option<&'t Arc<Route>>,
+    route: Option<&'t Route>,
+    /// Its row among the counters. With `is_hidden`, all that a plain response asks of its route: by then the route is cold.
+    owner: Owner,
+    /// Its service leaves the gateway's own fields out.
+    is_hidden: bool,
     run: Option<Run>,
     /// The modules have the head; otherwise it is in `head`.
     is_lent: bool,
@@ -114,7 +118,7 @@ async fn serve<'x, 't: 'x>(x: &mut Exchange<'t, '_>, input: &'x mut Input) -> Re
         return Ok(Reply::Own(own::redirect(&url).into()));
     }
     let matched = route::find(x.tables, x.head, x.memo)?;
-    x.route = Some(matched.route);
+    x.take_note(matched.route);
     x.admit_body()?;
     if let Some(direct) = &matched.route.response {
         return Ok(Reply::Direct(direct));
@@ -145,6 +149,8 @@ pub async fn run(local: &Local, session: &mut Session) -> bool {
         peer,
         memo,
         route: None,
+        owner: Owner::default(),
+        is_hidden: false,
         run: None,
         is_lent: false,
         is_touched: false,
@@ -204,11 +210,9 @@ impl<'t> Exchange<'t, '_> {
 
     /// A body whose length is known to be too much is refused before anything is done about it.
     fn admit_body(&self) -> Result<(), Trouble> {
+        let BodyFraming::Length(length) = self.head.body() else { return Ok(()) };
         let most = self.route.map_or(0, |route| route.max_body_bytes);
-        match self.head.body() {
-            BodyFraming::Length(length) if length > most => Err(Fault::BodyTooLarge.into()),
-            _ => Ok(()),
-        }
+        if length > most { Err(Fault::BodyTooLarge.into()) } else { Ok(()) }
     }
 
     /// `fetchUpstream` and the request modifiers.
@@ -404,10 +408,8 @@ impl<'t> Exchange<'t, '_> {
     }
 
     fn rules(&self, is_ours: bool) -> Rules<'t> {
-        let service = self.route.and_then(|route| route.service.as_ref());
-        let is_hidden = service.is_some_and(|service| service.hide_gateway_headers);
-        let timing = if is_hidden { None } else { self.timing() };
-        Rules { settings: self.tables.settings(), is_hidden, is_ours, timing }
+        let timing = if self.is_hidden { None } else { self.timing() };
+        Rules { settings: self.tables.settings(), is_hidden: self.is_hidden, is_ours, timing }
     }
 
     /// Whether the request's body is out of the way, so that the connection can carry another request. Only what has
@@ -425,6 +427,7 @@ impl<'t> Exchange<'t, '_> {
     }
 
     async fn send_proxied(&mut self, answered: Answered<'_>) -> Result<(u16, bool), Trouble> {
+        self.local.lender.counters.expect(self.owner);
         self.run.iter_mut().for_each(Run::rest);
         let status = answered.link.head.status();
         self.local.records.keep(&mut self.said, &answered.link.head.fields);

@@ -75,38 +75,36 @@ pub struct Route {
     pub methods: MethodSet,
 }
 
-const _: () = assert!(std::mem::offset_of!(Route, namespace) <= 64);
-
-/// A service: endpoints and how to call them.
+/// A service: endpoints and how to call them. What every request reads stands together, as in [`Route`].
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct Service {
-    /// Dense index for per-shard state. Reused after the service is gone: compare `key` by pointer.
-    pub slot: u32,
-    /// `namespace/name`; the same `Arc` for as long as the service exists.
-    pub key: Arc<str>,
-    /// JSON text of the service as the admin API shows it, for modules.
-    pub description: Arc<str>,
     /// At least one.
     pub endpoints: Vec<Endpoint>,
-    /// Attempts after the first.
-    pub retries: u32,
-    /// Pause before each retry.
-    pub retry_wait: Duration,
     /// Bound on establishing a connection.
     pub connect_timeout: Duration,
     /// Bound on the whole exchange with the upstream, retries and pauses included, until the response's head.
     pub request_timeout: Duration,
+    /// Dense index for per-shard state. Reused after the service is gone: compare `key` by pointer.
+    pub slot: u32,
     /// Do not add the gateway's own response fields (`Via`, `X-Tidegate-*`).
     pub hide_gateway_headers: bool,
     /// Do not forward the query.
     pub disable_query_params: bool,
+    /// `namespace/name`; the same `Arc` for as long as the service exists.
+    pub key: Arc<str>,
+    /// JSON text of the service as the admin API shows it, for modules.
+    pub description: Arc<str>,
+    /// Attempts after the first.
+    pub retries: u32,
+    /// Pause before each retry.
+    pub retry_wait: Duration,
 }
 
 /// One upstream address as a url named it, with what its name resolved to.
 #[derive(Debug, Clone)]
+#[repr(C, align(64))]
 pub struct Endpoint {
-    /// The url as written, for messages.
-    pub url: Arc<str>,
     /// `host[:port]` as it stands in the Host field (port only when the url has one).
     pub authority: Box<[u8]>,
     /// Path of the url without a trailing slash; empty for none. Canonical.
@@ -115,7 +113,15 @@ pub struct Endpoint {
     pub query: Option<Box<[u8]>>,
     /// Resolved addresses in the resolver's order; empty while the name does not resolve.
     pub addresses: Box<[SocketAddr]>,
+    /// The url as written, for messages.
+    pub url: Arc<str>,
 }
+
+const _: () = {
+    use std::mem::offset_of;
+    assert!(offset_of!(Route, namespace) <= 64 && offset_of!(Service, key) <= 64);
+    assert!(offset_of!(Endpoint, url) <= 64);
+};
 
 /// Which of the five functions a route's modules export.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -9,13 +9,21 @@ use crate::script::{self, Trouble};
 use crate::wire::Input;
 use std::mem::take;
 use tidegate_js::Function;
+use tidegate_snapshot::Route;
 
-impl Exchange<'_, '_> {
+impl<'t> Exchange<'t, '_> {
+    /// Its route was found: takes what will be asked of it at the end, when it is cold.
+    pub(super) fn take_note(&mut self, route: &'t Route) {
+        self.route = Some(route);
+        self.owner = route.into();
+        self.is_hidden = route.service.as_ref().is_some_and(|service| service.hide_gateway_headers);
+    }
+
     /// It is over: counts it, and writes its record.
     pub(super) fn end(self, started: u64, status: u16, input: &mut Input) {
         let ended = self.output.writer.sent_ns().max(started);
         input.arrived_ns = ended;
-        let (route, duration_ns, mut spans) = (self.route.map(|route| &**route), ended - started, self.spans);
+        let (route, duration_ns, mut spans) = (self.route, ended - started, self.spans);
         let stalled_ns = self.output.take_stalled_ns();
         match self.awaited_ns {
             Some(awaited) => spans.transfer_ns = ended.saturating_sub(awaited),
@@ -24,7 +32,7 @@ impl Exchange<'_, '_> {
         let (sent_bytes, received_bytes) =
             (take(&mut self.output.written_bytes), take(&mut input.read_bytes));
         let (lender, records) = (&self.local.lender, &self.local.records);
-        lender.counters.request(route, status, duration_ns);
+        lender.counters.request(self.owner, route, status, duration_ns);
         lender.profile.record(route, duration_ns, &spans);
         lender.counters.sent_bytes.add(sent_bytes);
         lender.counters.received_bytes.add(received_bytes);
@@ -68,8 +76,7 @@ impl Exchange<'_, '_> {
     fn say(&self, fault: Fault, detail: Detail<'_>) {
         self.fault.set(self.fault.get().or(Some(fault)));
         let lender = &self.local.lender;
-        let route = self.route.map(|route| &**route);
         let detail = Detail { request_id: self.id.map(script::show_id), ..detail };
-        lender.outbox.fault(&lender.counters, fault, route, self.peer.address.ip(), detail);
+        lender.outbox.fault(&lender.counters, fault, self.route, self.peer.address.ip(), detail);
     }
 }

@@ -84,6 +84,11 @@ impl Call<'_> {
             None => &self.service.endpoints,
         }
     }
+
+    /// How many attempts ask somebody else; at least one.
+    fn alternatives(&self) -> usize {
+        self.endpoints().iter().map(|endpoint| endpoint.addresses.len().max(1)).sum()
+    }
 }
 
 /// Methods whose repetition means the same as one (RFC 9110 section 9.2.2).
@@ -136,6 +141,11 @@ impl Upstreams {
     /// ones after it.
     fn choose<'a>(call: &'a Call<'_>, first: &Turn, tries: usize) -> (&'a Endpoint, Option<SocketAddr>) {
         let endpoints = call.endpoints();
+        if let [endpoint] = endpoints
+            && let [address] = *endpoint.addresses
+        {
+            return (endpoint, Some(address));
+        }
         let endpoint = &endpoints[first.endpoint.wrapping_add(tries) % endpoints.len()];
         let round = first.address.wrapping_add(tries / endpoints.len());
         let address = match endpoint.addresses.len() {
@@ -156,10 +166,8 @@ impl Upstreams {
         spans: &mut Spans,
     ) -> Result<Answered<'x>, Fault> {
         let service = call.service;
-        let endpoints = call.endpoints();
-        let alternatives: usize = endpoints.iter().map(|endpoint| endpoint.addresses.len().max(1)).sum();
-        let first = match alternatives {
-            1 => Turn::default(),
+        let first = match call.endpoints() {
+            [endpoint] if endpoint.addresses.len() <= 1 => Turn::default(),
             _ => self.turn(service.slot, |turn| {
                 let first = *turn;
                 turn.endpoint = turn.endpoint.wrapping_add(1);
@@ -216,7 +224,7 @@ impl Upstreams {
                 self.turn(service.slot, |turn| turn.address = turn.address.wrapping_add(1));
             }
             // Another endpoint or address is asked at once; one that failed already gets time to recover.
-            if (tries as usize).is_multiple_of(alternatives) {
+            if (tries as usize).is_multiple_of(call.alternatives()) {
                 if clock::coarse_ms() + service.retry_wait.as_millis() as u64 >= deadline_ms {
                     return Err(failed.fault);
                 }

@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Gap(Gap),
     /// Measure what scrapes of /metrics at 10,000 routes do to the latencies of a shard, by its own histograms
     Scrape(Scrape),
+    /// Compare ways of using io_uring for what a gateway does: CPU time of a relay of bytes on one ring
+    Ring(Ring),
     /// What `gap` puts in the gateway's place
     #[command(hide = true)]
     Relay(RelayOptions),
@@ -152,6 +154,35 @@ pub(crate) struct Scrape {
 }
 
 #[derive(Args, Clone, Debug)]
+pub(crate) struct Ring {
+    /// Only these ways, beside the plain one [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    pub(crate) only: Vec<String>,
+    /// Numbers of connections, one comparison each
+    #[arg(long, value_delimiter = ',', default_values_t = [64, 2000], value_parser = clap::value_parser!(u32).range(1..=4000))]
+    pub(crate) connections: Vec<u32>,
+    /// Rounds, in each of which every way runs once
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rounds: u32,
+    /// How long a run is: 500ms, 10s
+    #[arg(long = "for", value_name = "TIME", default_value = "500ms", value_parser = duration)]
+    pub(crate) length: Duration,
+    /// What a client and the upstream each take for a message, beside receiving and sending it: with more than the relay
+    /// needs, the relay is not what everything waits for; 0us makes it that, and it wakes the load with most sends
+    #[arg(long, value_name = "TIME", default_value = "2us", value_parser = microseconds)]
+    pub(crate) work: Duration,
+    /// CPU of the relay
+    #[arg(long, default_value_t = 0)]
+    pub(crate) cpu: usize,
+    /// CPU of the load and the upstream
+    #[arg(long, default_value_t = 1)]
+    pub(crate) load_cpu: usize,
+    /// How the result is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+}
+
+#[derive(Args, Clone, Debug)]
 pub(crate) struct RelayOptions {
     pub(crate) port: u16,
     pub(crate) upstream: u16,
@@ -222,6 +253,13 @@ fn duration(text: &str) -> Result<Duration, String> {
     let ms = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit_ms));
     let ms = ms.filter(|ms| (1..=86_400_000).contains(ms)).ok_or("it is between 1ms and a day")?;
     Ok(Duration::from_millis(ms))
+}
+
+/// `2us`.
+fn microseconds(text: &str) -> Result<Duration, String> {
+    let number = text.strip_suffix("us").and_then(|number| number.parse().ok());
+    let number = number.filter(|us| *us <= 1_000).ok_or("it is 0us to 1000us")?;
+    Ok(Duration::from_micros(number))
 }
 
 #[derive(Args, Clone, Debug)]
@@ -378,6 +416,8 @@ mod tests {
         for wrong in ["", "s", "10", "0s", "1h", "-1s", "1.5s", "99999999999999999999s", "9999m"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
+        assert_eq!(microseconds("2us"), Ok(Duration::from_micros(2)));
+        assert!(["2", "us", "-1us", "1001us", "2ms"].iter().all(|wrong| microseconds(wrong).is_err()));
         assert_eq!((rate("0.5"), percent("2%"), percent("2")), (Ok(0.5), Ok(0.02), Ok(0.02)));
         assert!(percent("-1%").is_err() && percent("x").is_err());
         for wrong in ["0", "-1", "NaN", "inf", "x"] {

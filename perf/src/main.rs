@@ -30,6 +30,7 @@ mod probe;
 mod processor;
 mod progress;
 mod report;
+mod ring;
 mod scrape;
 mod scripts;
 mod session;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         Command::Micro(options) => micro::run(&options),
         Command::Gap(options) => gap::run(&options).map(|text| print!("{text}")),
         Command::Relay(options) => gap::relay(&options).map(|text| print!("{text}")),
+        Command::Ring(options) => ring::run(&options).map(|text| print!("{text}")),
         Command::Peers(options) => peers::run(&options),
         Command::Scrape(options) => scrape::run(&options).map(|text| print!("{text}")),
         Command::Pace(options) => pace::run(&options).map(|text| print!("{text}")),

@@ -1,5 +1,5 @@
 //! What the native functions of one context see: the exchange it is leased to, its operations in flight, the host.
-//! It holds no JavaScript value, so that a context can be freed at any time, and it answers for the current lease
+//! It holds no JavaScript value but those of [`Objects`], which go before the context does, and it answers for the current lease
 //! only: an object kept from an earlier lease carries that lease's number and is told that its request is over.
 
 use std::any::Any;
@@ -13,7 +13,7 @@ use crate::governor::Governor;
 use crate::grants::Grants;
 use crate::host::{Exchange, Host, Refused};
 use crate::limits::Limits;
-use crate::native::KeptKeys;
+use crate::native::{KeptKeys, Kinds, Objects};
 use crate::operations::Operations;
 use crate::stack::Maps;
 use crate::streams::Streams;
@@ -47,6 +47,8 @@ pub(crate) struct Bridge {
     pub(crate) has_responses: Cell<bool>,
     /// Keys of tokens that were imported already.
     pub(crate) kept_keys: RefCell<KeptKeys>,
+    /// The objects of the lease, and what is called with them.
+    pub(crate) objects: Objects,
     generation: Cell<u32>,
     exchange: RefCell<Option<Rc<dyn Exchange>>>,
 }
@@ -59,6 +61,7 @@ impl Bridge {
         maps: Rc<Maps>,
         module: Rc<str>,
         governor: Rc<Governor>,
+        kinds: Kinds,
     ) -> Rc<Bridge> {
         Rc::new(Bridge {
             host,
@@ -78,6 +81,7 @@ impl Bridge {
             broken: Cell::new(false),
             has_responses: Cell::new(false),
             kept_keys: RefCell::default(),
+            objects: Objects::new(kinds),
             generation: Cell::new(0),
             exchange: RefCell::new(None),
         })

@@ -8,7 +8,7 @@ use crate::failure::{ErrorInfo, Failure};
 use crate::host::Exchange;
 use crate::jobs::JobRun;
 use crate::module::Function;
-use crate::realm::{self, Realm};
+use crate::realm::Realm;
 use crate::runtime::Runtime;
 
 /// What a function returned, as far as the gateway cares. Everything that is no string is [`Answer::Nothing`]:
@@ -78,11 +78,7 @@ impl Lease {
         else {
             return Err(self);
         };
-        let values = realm.context.with(|ctx| {
-            realm::mark_stack(&ctx);
-            realm.rested(&ctx)
-        });
-        match values {
+        match realm.rested() {
             Ok(Some(values)) => {
                 self.realm.take().into_iter().for_each(|realm| self.runtime.return_realm(realm));
                 Ok(Kept(values))

@@ -11,7 +11,7 @@ use crate::failure::{Cause, Failure};
 use crate::jobs::{self, Bound, Job, JobRun, Wrong};
 use crate::loader::Library;
 use crate::module::{Function, Functions};
-use crate::native;
+use crate::native::{self, Kinds, Rest};
 use crate::prelude;
 
 /// The engine's builtins that modules get. Without `Eval` neither `eval` nor `new Function` can compile anything;
@@ -30,8 +30,7 @@ type Builtins = (
 
 /// A context with its handles.
 pub(crate) struct Realm {
-    invoke: Persistent<JsFunction<'static>>,
-    fail: Persistent<JsFunction<'static>>,
+    error: Persistent<JsFunction<'static>>,
     settle: Persistent<JsFunction<'static>>,
     adopt: Persistent<JsFunction<'static>>,
     reset: Persistent<JsFunction<'static>>,
@@ -89,18 +88,17 @@ impl Realm {
         let lock: JsFunction = import(ctx, prelude::LOCK, run_jobs)?.get("lock")?;
         let entry = import(ctx, &library.entry, run_jobs)?;
         let handle = |name: &str| prelude.get::<_, JsFunction>(name).map(|f| Persistent::save(ctx, f));
-        let bind: JsFunction = prelude.get("bind")?;
         let mut functions = Functions::default();
         for f in Function::OF_REQUESTS {
             let own: Value = entry.get(f.name())?;
             let default: Value = entry.get("default")?;
             if own.is_function() {
-                bind.call::<_, ()>((f as u8, own))?;
+                bridge.objects.bind(f, &own, &Value::new_undefined(ctx.clone()));
                 functions.add(f);
             } else if let Some(object) = default.as_object().filter(|_| !default.is_function())
                 && object.get::<_, Value>(f.name())?.is_function()
             {
-                bind.call::<_, ()>((f as u8, object.get::<_, Value>(f.name())?, object.clone()))?;
+                bridge.objects.bind(f, &object.get::<_, Value>(f.name())?, object.as_value());
                 functions.add(f);
             }
         }
@@ -113,8 +111,7 @@ impl Realm {
         }
         lock.call::<_, ()>(()).map_err(|e| caught_in(ctx, e))?;
         Ok(Realm {
-            invoke: handle("invoke")?,
-            fail: handle("invokeErrorHandler")?,
+            error: handle("errorOf")?,
             settle: handle("settle")?,
             adopt: handle("adopt")?,
             reset: handle("reset")?,
@@ -178,7 +175,7 @@ impl Realm {
 
     /// Calls one of the functions of a request.
     pub(crate) fn invoke<'js>(&self, ctx: &Ctx<'js>, f: Function) -> rquickjs::Result<Value<'js>> {
-        self.invoke.clone().restore(ctx)?.call((f as u8, self.bridge.generation()))
+        native::call(ctx, &self.bridge, f, None)
     }
 
     /// Calls `errorHandler` with an error made from the parts.
@@ -187,7 +184,8 @@ impl Realm {
         ctx: &Ctx<'js>,
         (name, message, code): (&str, &str, &str),
     ) -> rquickjs::Result<Value<'js>> {
-        self.fail.clone().restore(ctx)?.call((self.bridge.generation(), name, message, code))
+        let error = self.error.clone().restore(ctx)?.call((name, message, code))?;
+        native::call(ctx, &self.bridge, Function::ErrorHandler, Some(error))
     }
 
     /// The promise of all bodies that are still written, or undefined.
@@ -218,17 +216,30 @@ impl Realm {
 
     /// Whether nothing of the current lease lives in this context alone; then it is let go, and what `ctx.set` was given
     /// comes as JSON text, empty if there is nothing.
-    pub(crate) fn rested(&self, ctx: &Ctx<'_>) -> rquickjs::Result<Option<String>> {
-        let answer: Value = self.rested.clone().restore(ctx)?.call((self.bridge.generation(),))?;
-        match answer.as_bool() {
-            Some(is_rested) => Ok(is_rested.then(String::new)),
-            None => answer.get::<String>().map(Some),
+    pub(crate) fn rested(&self) -> rquickjs::Result<Option<String>> {
+        let (objects, raw) = (&self.bridge.objects, self.context.as_raw().as_ptr());
+        match objects.rest(raw, self.bridge.generation()) {
+            Rest::Never => return Ok(None),
+            Rest::Done => return Ok(Some(String::new())),
+            Rest::Ask => {}
         }
+        let text = self.context.with(|ctx| {
+            mark_stack(&ctx);
+            let answer: Value = self.rested.clone().restore(&ctx)?.call(())?;
+            match answer.as_bool() {
+                Some(is_rested) => Ok(is_rested.then(String::new)),
+                None => answer.get::<String>().map(Some),
+            }
+        })?;
+        if text.is_some() {
+            objects.clear(raw);
+        }
+        Ok(text)
     }
 
     /// Gives what [`Realm::rested`] gave to the context where the request goes on.
     pub(crate) fn restore(&self, ctx: &Ctx<'_>, values: &str) -> rquickjs::Result<()> {
-        self.restore.clone().restore(ctx)?.call((self.bridge.generation(), values))
+        self.restore.clone().restore(ctx)?.call((values,))
     }
 
     /// Forgets the operations of a lease that ended with some in flight.
@@ -237,9 +248,9 @@ impl Realm {
     }
 }
 
-/// Makes the context that the runtime keeps for as long as it lives: the binding holds on to the first one in which a
+/// Makes the classes of the runtime, and the context that it keeps for as long as it lives: the binding holds on to the first one in which a
 /// function of Rust is made. It must not be one of a module's, whose heap would never be free again.
-pub(crate) fn ground(engine: &rquickjs::Runtime) -> rquickjs::Result<()> {
+pub(crate) fn ground(engine: &rquickjs::Runtime) -> rquickjs::Result<Kinds> {
     let context = Context::base(engine)?;
     context.with(|ctx| {
         let function = JsFunction::new(ctx.clone(), || ())?;
@@ -249,7 +260,7 @@ pub(crate) fn ground(engine: &rquickjs::Runtime) -> rquickjs::Result<()> {
             // SAFETY: a live context and a value of it.
             unsafe { qjs::JS_FreezeObject(ctx.as_raw().as_ptr(), above.as_raw()) };
         }
-        Ok(())
+        native::register(&ctx)
     })
 }
 

@@ -19,7 +19,7 @@ use crate::lease::Lease;
 use crate::limits::{Limits, RuntimeStats};
 use crate::loader::{Library, Shelf};
 use crate::module::{Function, Functions, ModuleCode};
-use crate::native;
+use crate::native::{self, Kinds};
 use crate::realm::{self, BootError, Realm};
 use crate::restraint::Restraint;
 use crate::specifier::bare;
@@ -46,6 +46,7 @@ pub struct Runtime {
     limits: Limits,
     grants: Rc<Grants>,
     governor: Rc<Governor>,
+    kinds: Kinds,
     gauge: Rc<Gauge>,
     /// Set while jobs are thrown away: what they reject is nobody's error.
     purging: Rc<Cell<bool>>,
@@ -92,6 +93,7 @@ impl Runtime {
         let purging: Rc<Cell<bool>> = Rc::default();
         track_rejections(&engine, &rejections, &purging);
 
+        let kinds = realm::ground(&engine).map_err(realm::internal)?;
         let mut runtime = Runtime {
             pool: RefCell::default(),
             rejections,
@@ -104,6 +106,7 @@ impl Runtime {
             limits,
             grants: Rc::new(grants),
             governor,
+            kinds,
             gauge,
             purging,
             counters: Counters::default(),
@@ -111,7 +114,6 @@ impl Runtime {
             tally: Tally::default(),
             engine,
         };
-        realm::ground(&runtime.engine).map_err(realm::internal)?;
         let first = runtime.make_realm()?;
         runtime.functions = first.functions;
         runtime.jobs = first.jobs();
@@ -238,6 +240,7 @@ impl Runtime {
             self.maps.clone(),
             self.name.clone(),
             self.governor.clone(),
+            self.kinds,
         );
         let context = Realm::context(&self.engine).map_err(|e| match self.gauge.take_refused() {
             true => Failure::new(Cause::Memory, "no memory for another context"),

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::module::ModuleCode;
+use crate::native;
 use crate::positions::Positions;
 
 /// The position maps of a graph, decoded when a trace first needs them.
@@ -32,18 +33,23 @@ impl Maps {
     /// The trace with every frame mapped; frames that are not the user's business are left out.
     pub(crate) fn map(&self, stack: &str) -> String {
         let mut lines: Vec<String> = Vec::new();
-        let mut native = false;
+        let mut is_native = false;
         for line in stack.lines().filter(|l| !l.trim().is_empty()) {
             let place = line.trim_end().trim_end_matches(')').rsplit(['(', ' ']).next().unwrap_or_default();
             if is_ours(place) {
                 // The native function that the prelude called stands above it.
-                if native {
+                if is_native {
                     lines.pop();
                 }
-                native = false;
+                is_native = false;
                 continue;
             }
-            native = place == "native";
+            is_native = place == "native";
+            // Methods of the request's objects are the gateway's business too.
+            if is_native && named(line).is_some_and(native::is_method) {
+                is_native = false;
+                continue;
+            }
             lines.push(match self.place(place) {
                 Some(mapped) => line.replacen(place, &mapped, 1),
                 None => line.to_owned(),
@@ -78,6 +84,11 @@ pub(crate) fn joined(now: &str, before: &str) -> String {
         all.truncate(end);
     }
     all
+}
+
+/// The name of a frame's function.
+fn named(frame: &str) -> Option<&str> {
+    frame.trim().strip_prefix("at ")?.split_once(" (").map(|(name, _)| name)
 }
 
 /// The function that a frame is in, and its module: `inner` and `m.ts` of `at async inner (m.ts:3:4)`.

@@ -50,7 +50,9 @@ fn natives_answer_or_throw_whatever_they_are_given() {
         let context = Context::full(&engine).expect("a context");
         let host = Rc::new(KitHost(Rc::new(World::default())));
         let (maps, governor) = (Maps::new(&[]), Rc::new(Governor::new()));
-        let bridge = Bridge::new(host, Limits::default(), Rc::new(Grants::all()), maps, "m".into(), governor);
+        let kinds = context.with(|ctx| super::register(&ctx)).expect("classes");
+        let (limits, grants) = (Limits::default(), Rc::new(Grants::all()));
+        let bridge = Bridge::new(host, limits, grants, maps, "m".into(), governor, kinds);
         if is_open {
             bridge.open(Rc::new(MemoryExchange::default()));
         }

@@ -17,7 +17,7 @@ use crate::bridge::{Bridge, throw};
 /// The functions by their `magic`.
 #[derive(Clone, Copy)]
 #[repr(i32)]
-enum Op {
+pub(super) enum Op {
     FieldGet = 0,
     FieldSet,
     FieldAdd,
@@ -60,10 +60,16 @@ fn attach(ctx: &Ctx<'_>, bridge: &Rc<Bridge>) {
     unsafe { qjs::JS_SetContextOpaque(ctx.as_raw().as_ptr(), Rc::as_ptr(bridge).cast_mut().cast()) }
 }
 
-/// Makes the context forget its bridge.
+/// Makes the context forget its bridge, which lets go of what it has of the context.
 pub(crate) fn detach(context: &rquickjs::Context) {
-    // SAFETY: only stored.
-    unsafe { qjs::JS_SetContextOpaque(context.as_raw().as_ptr(), std::ptr::null_mut()) }
+    let raw = context.as_raw().as_ptr();
+    // SAFETY: null, or the bridge that `attach` put there, which is still alive; what it has is of this context.
+    unsafe {
+        if let Some(bridge) = qjs::JS_GetContextOpaque(raw).cast::<Bridge>().as_ref() {
+            bridge.objects.end(raw);
+        }
+        qjs::JS_SetContextOpaque(raw, std::ptr::null_mut());
+    }
 }
 
 /// A string of the engine, borrowed as UTF-8 (as it is, if it is ASCII). Freed when dropped.
@@ -211,7 +217,19 @@ unsafe extern "C" fn enter(
     let (Some(op), Some(handle)) = (OPS.get(magic as usize), integer(arguments[0])) else {
         return fail(ctx, "not a handle");
     };
-    match catch_unwind(AssertUnwindSafe(|| run(ctx, bridge, op.0, handle, arguments))) {
+    guarded(ctx, bridge, op.0, handle, arguments[1], arguments[2])
+}
+
+/// One of the functions, with a panic of the host caught.
+pub(super) fn guarded(
+    ctx: *mut JSContext,
+    bridge: &Bridge,
+    op: Op,
+    handle: u32,
+    name: JSValue,
+    value: JSValue,
+) -> JSValue {
+    match catch_unwind(AssertUnwindSafe(|| run(ctx, bridge, op, handle, name, value))) {
         Ok(value) => value,
         Err(panic) => {
             bridge.panic.set(Some(panic));
@@ -220,22 +238,22 @@ unsafe extern "C" fn enter(
     }
 }
 
-fn run(ctx: *mut JSContext, bridge: &Bridge, op: Op, handle: u32, arguments: &[JSValue]) -> JSValue {
+fn run(ctx: *mut JSContext, bridge: &Bridge, op: Op, handle: u32, name: JSValue, value: JSValue) -> JSValue {
     // A handle is the lease's number and, in the last two bits, the side.
     let (generation, of) = (handle >> 2, side((handle & 3) as u8));
     let exchange = match op {
         Op::Status => bridge.exchange(generation),
         Op::Part => {
-            let n = integer(arguments[1]).unwrap_or(0) as u8;
+            let n = integer(name).unwrap_or(0) as u8;
             return match bridge.exchange(generation) {
                 Some(exchange) => string(ctx, exchange.request_part(part(n)).as_bytes()),
                 None => fail(ctx, "the request is over"),
             };
         }
         _ => {
-            let Some(name) = Utf8::of(ctx, arguments[1]) else { return qjs::JS_EXCEPTION };
+            let Some(name) = Utf8::of(ctx, name) else { return qjs::JS_EXCEPTION };
             let value = match op {
-                Op::FieldSet | Op::FieldAdd => match Utf8::of(ctx, arguments[2]) {
+                Op::FieldSet | Op::FieldAdd => match Utf8::of(ctx, value) {
                     Some(value) => Some(value),
                     None => return qjs::JS_EXCEPTION,
                 },
@@ -293,12 +311,12 @@ pub(super) fn string(ctx: *mut JSContext, bytes: &[u8]) -> JSValue {
     unsafe { qjs::JS_NewStringLen(ctx, text.as_ptr().cast(), text.len() as _) }
 }
 
-fn context<'js>(ctx: *mut JSContext) -> Ctx<'js> {
+pub(super) fn context<'js>(ctx: *mut JSContext) -> Ctx<'js> {
     // SAFETY: the engine calls with the context the function was made in, which lives through the call.
     unsafe { Ctx::from_raw(NonNull::new_unchecked(ctx)) }
 }
 
-fn fail(ctx: *mut JSContext, message: &str) -> JSValue {
+pub(super) fn fail(ctx: *mut JSContext, message: &str) -> JSValue {
     Exception::throw_message(&context(ctx), message);
     qjs::JS_EXCEPTION
 }

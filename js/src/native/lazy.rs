@@ -194,6 +194,25 @@ fn load(ctx: &Ctx<'_>, bridge: &Bridge, module: &CStr) -> rquickjs::Result<()> {
     if failed { Err(rquickjs::Error::Exception) } else { Ok(()) }
 }
 
+/// Loads a module that leaves something behind. What cannot be set up breaks the context; the exception's value comes back.
+pub(super) fn complete(
+    ctx: &Ctx<'_>,
+    bridge: &Bridge,
+    module: &CStr,
+    is_there: impl Fn() -> bool,
+) -> Result<(), JSValue> {
+    if load(ctx, bridge, module).is_err() {
+        return Err(qjs::JS_EXCEPTION);
+    }
+    if is_there() {
+        return Ok(());
+    }
+    // A limit was hit half-way: this context is of no more use.
+    bridge.broken.set(true);
+    Exception::throw_message(ctx, &format!("'{}' could not be set up", module.to_string_lossy()));
+    Err(qjs::JS_EXCEPTION)
+}
+
 unsafe extern "C" fn get(
     ctx: *mut JSContext,
     _: JSValue,

@@ -12,6 +12,7 @@ mod garbage;
 mod guards;
 mod hot;
 mod lazy;
+mod objects;
 mod operations;
 mod streams;
 mod subtle;
@@ -27,6 +28,7 @@ use crate::bridge::Bridge;
 
 pub(crate) use cache::cached;
 pub(crate) use hot::detach;
+pub(crate) use objects::{Kinds, Objects, Rest, call, is_method, register};
 pub(crate) use streams::{piece, response};
 pub(crate) use subtle::kept::KeptKeys;
 pub(crate) use text::console_line;
@@ -36,7 +38,7 @@ pub(crate) fn table<'js>(ctx: &Ctx<'js>, bridge: &Rc<Bridge>) -> rquickjs::Resul
     let table = Object::new(ctx.clone())?;
     exchange::fill(ctx, &table, bridge)?;
     guards::fill(ctx, &table)?;
-    bare::fill(ctx, &table)?;
+    objects::fill(ctx, &table)?;
     cookies::fill(ctx, &table)?;
     hot::fill(ctx, &table, bridge)?;
     operations::fill(ctx, &table, bridge)?;

@@ -1,6 +1,6 @@
 // Bodies of the exchange as streams, read and written.
 import { native, later, from } from "tidegate:native";
-import { pumps, taken } from "tidegate:context";
+import { at, pumps, taken } from "tidegate:context";
 
 const { part, fields } = native;
 const REQUEST = 0;
@@ -31,11 +31,13 @@ function writeStream(g, side, stream) {
     throw error;
   }
   const running = pump(stream, pipe);
+  at(g);
   running.catch(() => {});
   pumps.push(running);
 }
 
 function takeBody(g, side) {
+  at(g);
   const { hostStream } = from("tidegate:web/body", "bodyStreams");
   return (taken[side] ??= hostStream(native.bodyStream(g, side)));
 }

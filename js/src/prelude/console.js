@@ -1,7 +1,7 @@
 // console: one line per call, objects shown in a form that is short and safe to compute.
 import { native, later, expose, inspect } from "tidegate:native";
-import { hold, lease } from "tidegate:context";
 
+const { current, hold } = native;
 const { isArray } = Array;
 const { ownKeys, getPrototypeOf, getOwnPropertyDescriptor } = Reflect;
 const plain = /^[A-Za-z_$][\w$]*$/;
@@ -157,6 +157,7 @@ let own = { lease: -1, indent: "", counts: { __proto__: null }, timers: { __prot
 const MAX_LABELS = 100;
 
 function mine() {
+  const lease = current();
   if (own.lease !== lease) own = { lease, indent: "", counts: { __proto__: null }, timers: { __proto__: null } };
   return own;
 }

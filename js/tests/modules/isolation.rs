@@ -18,11 +18,20 @@ fn objects_kept_from_an_earlier_request_see_nothing_of_a_later_one() {
         "ctx.response().headers.set('a', 'b')",
         "ctx.route() && ctx.pathParams() && ctx.request().contentLength",
         "JSON.stringify(ctx)",
+        "old.h.set('a', 'b')",
+        "old.r.headers",
+        "ctx.response()",
+        "ctx.response().locals",
+        "ctx.query()",
+        "ctx.get('a')",
+        "now.request().body && old.r.body",
+        "now.request.call(ctx)",
     ];
     for access in kept {
         let bench = Bench::ts(&format!(
             "let old: any;
              export function requestHandler(ctx: any) {{
+                const now = ctx; ctx.set('a', 1);
                 if (old === undefined) {{ old = {{ ctx, h: ctx.request().headers, r: ctx.request() }}; return 'first' }}
                 try {{ const ctx = old.ctx; return 'leaked ' + ({access}) }} catch (e) {{ return e.message }}
              }}"
@@ -30,6 +39,42 @@ fn objects_kept_from_an_earlier_request_see_nothing_of_a_later_one() {
         assert_eq!(bench.handle().1, Ok(Answer::Text("first".into())));
         assert_eq!(bench.handle().1, Ok(Answer::Text("the request is over".into())), "{access}");
         assert_eq!(bench.runtime.stats().contexts_made, 1);
+    }
+}
+
+#[test]
+fn objects_of_a_request_are_the_gateways_to_make() {
+    for (access, expected) in [
+        ("new ctx.constructor(1)", "TypeError: these objects are the gateway's to make"),
+        (
+            "new (class extends ctx.request().headers.constructor {})(4)",
+            "TypeError: these objects are the gateway's to make",
+        ),
+        ("Reflect.construct(Object, [], ctx.constructor).request()", "TypeError: this is no Context"),
+        ("Object.create(ctx).request()", "TypeError: this is no Context"),
+        ("ctx.request.call(ctx.request())", "TypeError: this is no Context"),
+        ("ctx.request().headers.get.call(ctx, 'a')", "TypeError: this is no Headers"),
+        ("ctx.request().headers.get.call(undefined, 'a')", "TypeError: this is no Headers"),
+        ("ctx.request().headers.toJSON.call({})", "TypeError: this is no object of a request"),
+        ("ctx.response().status.call(7, 200)", "TypeError: this is no object of a request"),
+        (
+            "ctx.upstream.call(ctx) === null && ctx.request() === ctx.request() && ctx.request().headers === ctx.request().headers",
+            "true",
+        ),
+        ("ctx.response() === ctx.response() && ctx.response().headers !== ctx.request().headers", "true"),
+        (
+            "ctx.constructor.name + ctx.request().headers.constructor.name + ctx.response().constructor.name",
+            "ContextHeadersResponse",
+        ),
+        ("ctx.request().headers.set.name + ctx.request.name + Object.keys(ctx).length", "setrequest0"),
+        ("ctx.response().locals === ctx.response().locals && (ctx.response().locals = { a: 1 }).a", "1"),
+    ] {
+        let bench = Bench::ts(&format!(
+            "export function requestHandler(ctx: any) {{ try {{ return String({access}) }} catch (e) {{ return String(e) }} }}"
+        ));
+        for _ in 0..2 {
+            assert_eq!(bench.handle().1, Ok(Answer::Text(expected.into())), "{access}");
+        }
     }
 }
 

@@ -29,6 +29,11 @@ fn what_leaves_nothing_behind_rests() {
         ("ctx.request().headers.set('x', '1')", "return ctx.request().headers.get('x')"),
         ("await ctx.request().readBody(); ctx.request().path = '/1'", "return ctx.request().path.slice(1)"),
         ("ctx.set('n', 1)", "return String(ctx.get('n'))"),
+        ("ctx.response().headers.set('x', '1')", "return ctx.response().headers.get('x')"),
+        (
+            "ctx.request().headers.set('x', '1')",
+            "ctx.upstream().headers.set('y', ctx.request().headers.get('x')); return ctx.upstream().headers.get('y')",
+        ),
         ("ctx.set('n', 'no'); ctx.set('n', '1')", "return ctx.get('n')"),
         ("ctx.set('__proto__', '1')", "return ctx.get('__proto__')"),
         (
@@ -68,6 +73,12 @@ fn what_only_this_context_has_stays_in_it() {
         ("", "ctx.query().mark = '1'", "return ctx.query().mark"),
         ("", "Object.setPrototypeOf(ctx, { mark: '1', __proto__: ctx.__proto__ })", "return ctx.mark"),
         ("", "ctx.response().locals.mark = '1'", "return ctx.response().locals.mark"),
+        ("", "ctx.response().mark = '1'", "return ctx.response().mark"),
+        (
+            "",
+            "ctx.response().headers[Symbol.for('m')] = '1'",
+            "return ctx.response().headers[Symbol.for('m')]",
+        ),
         ("", "ctx.set('m', new Map([['a', '1']]))", "return ctx.get('m').get('a')"),
         ("", "ctx.set('f', () => '1')", "return ctx.get('f')()"),
         ("", "ctx.set('n', NaN)", "return isNaN(ctx.get('n')) ? '1' : 'other'"),

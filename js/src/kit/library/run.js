@@ -75,7 +75,7 @@ class Run {
     this.outcome.steps.push(step);
     const began = kit.cpuMicroseconds();
     try {
-      const value = await (index === ERROR_HANDLER ? invokeErrorHandler(this.#generation, ...more) : invoke(index, this.#generation));
+      const value = await (index === ERROR_HANDLER ? invokeErrorHandler(...more) : invoke(index));
       if (typeof value === "object" && value !== null && ANSWERING.includes(index)) respond(this.#generation, value);
       return value;
     } catch (error) {

@@ -2,6 +2,7 @@
 //! gateway's own part.
 #![allow(clippy::disallowed_methods, reason = "the test's own threads are no shards")]
 
+mod arrival;
 mod modules;
 mod rig;
 mod telling;

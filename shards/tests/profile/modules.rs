@@ -8,7 +8,7 @@ use tidegate_js::{Function, Language};
 use tidegate_shards::{Limits, SocketOptions};
 use tidegate_snapshot::*;
 
-fn pipeline(source: &str) -> Option<Arc<Pipeline>> {
+pub fn pipeline(source: &str) -> Option<Arc<Pipeline>> {
     let compiled = tidegate_js::compile("slow", source, Language::JavaScript).expect("it compiles");
     let has = |function| compiled.functions.has(function);
     let functions = ScriptFunctions {

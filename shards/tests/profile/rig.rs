@@ -41,6 +41,8 @@ pub struct Wanted {
     pub limits: Limits,
     pub pipeline: Option<Arc<Pipeline>>,
     pub retries: u32,
+    /// On a ring, with the kernel's stamps of what arrives.
+    pub is_stamped: bool,
 }
 
 fn service(upstream: SocketAddr, wanted: &Wanted) -> Arc<Service> {
@@ -109,8 +111,8 @@ impl Rig {
         let thread = spawn_shard(ShardOptions {
             index: 0,
             cpu: None,
-            driver: Driver::Epoll,
-            ring: RingOptions { entries: 256, ..RingOptions::default() },
+            driver: if wanted.is_stamped { Driver::IoUring } else { Driver::Epoll },
+            ring: RingOptions { entries: 256, arrival_stamps: wanted.is_stamped, ..RingOptions::default() },
             snapshot: snapshot(upstream, &wanted),
             limits: wanted.limits,
             listener,
@@ -194,6 +196,8 @@ impl Client {
         while !seen.ends_with(end.as_bytes()) {
             match self.0.read(&mut piece) {
                 Ok(read @ 1..) => seen.extend_from_slice(&piece[..read]),
+                // The kernel interrupts a thread when a ring that it probed is gone.
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Ok(0) | Err(_) => return Err(String::from_utf8_lossy(&seen).into_owned()),
             }
         }

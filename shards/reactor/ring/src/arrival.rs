@@ -151,3 +151,108 @@ pub fn take_ns(fd: RawFd) -> u64 {
         socket.map_or(0, std::mem::take)
     })
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests look at the clock")]
+mod tests {
+    use super::*;
+    use crate::IoUring;
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsRawFd;
+    use std::time::{Duration, Instant, SystemTime};
+    use uring::types;
+
+    fn now_ns() -> u64 {
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_nanos() as u64
+    }
+
+    fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
+        (client, listener.accept().expect("accepted").0)
+    }
+
+    fn ask_for_stamps(socket: &TcpStream) {
+        let on: libc::c_int = 1;
+        let length = size_of::<libc::c_int>() as libc::socklen_t;
+        // SAFETY: the descriptor is open and the option an int.
+        let set = unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_TIMESTAMPNS,
+                (&raw const on).cast(),
+                length,
+            )
+        };
+        assert_eq!(set, 0);
+    }
+
+    fn receive(ring: &mut IoUring, socket: &TcpStream, buffer: &mut [u8], id: u64) {
+        let entry =
+            opcode::Recv::new(types::Fd(socket.as_raw_fd()), buffer.as_mut_ptr(), buffer.len() as u32);
+        // SAFETY: the buffers of these tests live until their operations are complete.
+        unsafe { ring.submission().push(&entry.build().user_data(id)).expect("room") };
+    }
+
+    fn completions(ring: &mut IoUring) -> Vec<(u64, i32)> {
+        ring.submit_and_wait(1).expect("entered");
+        ring.completion().map(|entry| (entry.user_data(), entry.result())).collect()
+    }
+
+    #[test]
+    fn a_receive_tells_when_its_bytes_had_arrived() {
+        // Where there is no io_uring there is nothing to test.
+        let Ok(mut ring) = IoUring::builder().stamped(true).build(8) else { return };
+        let (mut client, server) = pair();
+        ask_for_stamps(&server);
+        let (fd, mut buffer) = (server.as_raw_fd(), [0; 16]);
+        // The kernel begins to stamp a moment after the first socket asked for it.
+        let patience = Instant::now() + Duration::from_secs(10);
+        loop {
+            let before_ns = now_ns();
+            client.write_all(b"hello").expect("sent");
+            let after_ns = now_ns();
+            receive(&mut ring, &server, &mut buffer, 3);
+            assert_eq!((completions(&mut ring).as_slice(), &buffer[..5]), (&[(3, 5)][..], &b"hello"[..]));
+            match take_ns(fd) {
+                0 => assert!(Instant::now() < patience, "no stamp"),
+                stamp_ns => {
+                    assert!((before_ns..=after_ns).contains(&stamp_ns), "{before_ns} {stamp_ns} {after_ns}");
+                    break;
+                }
+            }
+        }
+        // It is told once; of a socket that stamps nothing it is not known.
+        assert_eq!((take_ns(fd), take_ns(-1), take_ns(client.as_raw_fd())), (0, 0, 0));
+        (&server).write_all(b"ok").expect("sent");
+        receive(&mut ring, &client, &mut buffer, 9);
+        assert_eq!((completions(&mut ring), take_ns(client.as_raw_fd())), (vec![(9, 2)], 0));
+        // The end of the input has no bytes that could have arrived.
+        drop(client);
+        receive(&mut ring, &server, &mut buffer, 3);
+        assert_eq!((completions(&mut ring), take_ns(fd)), (vec![(3, 0)], 0));
+    }
+
+    #[test]
+    fn a_receive_is_cancelled_by_the_number_it_was_given() {
+        let Ok(mut ring) = IoUring::builder().stamped(true).build(8) else { return };
+        let (client, server) = pair();
+        let mut buffer = [0; 16];
+        receive(&mut ring, &server, &mut buffer, 7);
+        let cancel = opcode::AsyncCancel::new(7).build().user_data(u64::MAX);
+        // SAFETY: a cancellation points to nothing.
+        unsafe { ring.submission().push(&cancel).expect("room") };
+        let mut seen = completions(&mut ring);
+        while seen.len() < 2 {
+            seen.extend(completions(&mut ring));
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, [(7, -libc::ECANCELED), (u64::MAX, 0)]);
+        // Its place can be used again at once.
+        (&client).write_all(b"x").expect("sent");
+        receive(&mut ring, &server, &mut buffer, 7);
+        assert_eq!(completions(&mut ring), [(7, 1)]);
+    }
+}

@@ -9,6 +9,13 @@ use crate::table::{align, mebibytes};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
+/// What the rows are of, for whoever reads them.
+const ROWS: &str = "\
+tax: the gateway's own part of a request's time, total: all of it, both by the shard's own histograms; client: by the load,
+from when a request was due. Medians over the rounds; differences are of one round each, [smallest..largest]
+";
+/// Two runs without scrapes that differ by more than this share of their figure tell nothing about a third.
+const RESTLESS: f64 = 0.5;
 /// The figure that the verdict is about: its place in [`QUANTILES`].
 const P99: usize = 2;
 
@@ -20,11 +27,11 @@ struct Kind {
 }
 
 const KINDS: [Kind; 3] = [
-    Kind { key: "tax_us", name: "the gateway's own part (tax)", of: |run| run.inside.tax },
+    Kind { key: "tax_us", name: "tax", of: |run| run.inside.tax },
     Kind { key: "total_us", name: "total", of: |run| run.inside.total },
     Kind {
         key: "client_us",
-        name: "the client, from when it was due",
+        name: "client",
         of: |run| QUANTILES.map(|(_, at)| run.load.corrected.value_at_quantile(at) as f64 / 1e3),
     },
 ];
@@ -58,6 +65,14 @@ impl Compared {
         match (self.difference[at], self.by_itself[at]) {
             (Some(difference), Some(own)) => difference.median.abs() > own.max.abs().max(own.min.abs()),
             _ => false,
+        }
+    }
+
+    /// Whether runs without scrapes differ so much that nothing can be said of those with them.
+    fn is_restless(&self, at: usize) -> bool {
+        match (self.without[at], self.by_itself[at]) {
+            (Some(without), Some(own)) => own.max.max(-own.min) > without.median * RESTLESS,
+            _ => true,
         }
     }
 
@@ -114,7 +129,11 @@ fn busy(measured: &Measured) -> Option<Spread> {
 }
 
 fn verdict(name: &str, compared: &Compared) -> String {
-    let word = if compared.moved(P99) { "moved" } else { "is where it was" };
+    let word = match (compared.is_restless(P99), compared.moved(P99)) {
+        (true, _) => "cannot be told on a machine this restless",
+        (false, true) => "moved",
+        (false, false) => "is where it was",
+    };
     format!(
         "p99 of {name} {word}: {} µs with scrapes, {} between two runs without",
         cell(compared.difference[P99], true),
@@ -203,7 +222,7 @@ pub(super) fn table(measured: &Measured) -> String {
     for warning in warnings(measured) {
         let _ = writeln!(text, "  ! {warning}");
     }
-    text.push_str("medians over the rounds; differences within a round, [smallest..largest]\n");
+    text.push_str(ROWS);
     text
 }
 
@@ -253,7 +272,7 @@ pub(super) fn json(measured: &Measured) -> Value {
     for kind in KINDS {
         let compared = Compared::new(&measured.rounds, kind.of);
         value[kind.key] = rows(&compared, &QUANTILES.map(|(name, _)| name));
-        value[kind.key]["p99_moved"] = compared.moved(P99).into();
+        value[kind.key]["p99_moved"] = (!compared.is_restless(P99)).then(|| compared.moved(P99)).into();
     }
     value
 }

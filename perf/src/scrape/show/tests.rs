@@ -58,6 +58,21 @@ fn what_moves_more_than_by_itself_has_moved() {
 }
 
 #[test]
+fn a_restless_machine_has_no_verdict() {
+    for (rounds, said) in [
+        (&[[10.0, 10.0, 11.0], [10.0, 10.0, 30.0]][..], "cannot be told"),
+        (&[], "cannot be told"),
+        (&[[10.0, 10.0, 11.0]], "is where it was"),
+        (&[[10.0, 15.0, 11.0]], "moved"),
+    ] {
+        let measured = measured(rounds);
+        let compared = Compared::new(&measured.rounds, |run| run.inside.tax);
+        assert!(verdict("tax", &compared).contains(said), "{rounds:?}");
+        assert_eq!(json(&measured)["tax_us"]["p99_moved"].is_null(), said == "cannot be told", "{rounds:?}");
+    }
+}
+
+#[test]
 fn tables_say_what_was_done_and_seen() {
     let measured = measured(&[[10.0, 30.0, 12.0]]);
     let text = table(&measured);

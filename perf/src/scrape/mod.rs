@@ -66,7 +66,9 @@ struct Run {
     scrapes: Vec<Scraped>,
     /// CPU time of the shard's thread, in nanoseconds.
     shard_ns: u64,
-    /// How long it was ready and did not run, in nanoseconds.
+    /// The same of all other threads of the gateway.
+    others_ns: u64,
+    /// How long the shard was ready and did not run, in nanoseconds.
     waited_ns: u64,
 }
 
@@ -176,7 +178,7 @@ fn one_run(
     // Threads that have begun since the last time are where their parents were; this makes sure of it.
     confine(pid, elsewhere)?;
     let used = |gateway: &mut Contestant| {
-        Ok::<_, Failure>((gateway.cpu_time()?.unwrap_or_default().shard, confine::waited_ns(pid)?))
+        Ok::<_, Failure>((gateway.cpu_time()?.unwrap_or_default(), confine::waited_ns(pid)?))
     };
     let before = used(gateway)?;
     let ended = AtomicBool::new(false);
@@ -198,7 +200,10 @@ fn one_run(
         Ok::<_, Failure>((load?, inside, scrapes))
     })?;
     let after = used(gateway)?;
-    Ok(Run { load, inside, scrapes, shard_ns: after.0 - before.0, waited_ns: after.1 - before.1 })
+    let shard_ns = after.0.shard - before.0.shard;
+    // Two clocks that are not read in the same moment.
+    let others_ns = (after.0.all - before.0.all).saturating_sub(shard_ns);
+    Ok(Run { load, inside, scrapes, shard_ns, others_ns, waited_ns: after.1 - before.1 })
 }
 
 #[cfg(test)]

@@ -99,6 +99,8 @@ struct Sizes {
     bytes: usize,
     alone_ms: Option<Spread>,
     loaded_ms: Option<Spread>,
+    /// CPU time of the gateway's other threads for one, in milliseconds.
+    cpu_ms: Option<Spread>,
     scrapes: usize,
 }
 
@@ -106,7 +108,12 @@ impl Sizes {
     fn of(measured: &Measured) -> Self {
         let loaded = || measured.rounds.iter().flat_map(|round| &round.scraped.scrapes);
         let ms = |scraped: &Scraped| scraped.took.as_secs_f64() * 1e3;
+        let cpu_ms = |Round { before, scraped, after }: &Round| {
+            let more = scraped.others_ns as f64 - (before.others_ns + after.others_ns) as f64 / 2.0;
+            (!scraped.scrapes.is_empty()).then(|| more / 1e6 / scraped.scrapes.len() as f64)
+        };
         Self {
+            cpu_ms: spread(measured.rounds.iter().filter_map(cpu_ms)),
             bytes: measured.alone.iter().chain(loaded()).map(|scraped| scraped.bytes).max().unwrap_or(0),
             alone_ms: spread(measured.alone.iter().map(ms)),
             loaded_ms: spread(loaded().map(ms)),
@@ -176,17 +183,19 @@ fn done(measured: &Measured) -> String {
 
 /// One line: the scrapes.
 fn scrapes(measured: &Measured) -> String {
-    let Sizes { bytes, alone_ms, loaded_ms, scrapes } = Sizes::of(measured);
+    let Sizes { bytes, alone_ms, loaded_ms, cpu_ms, scrapes } = Sizes::of(measured);
     let ms = |spread: Option<Spread>| {
         spread.map_or("-".into(), |Spread { median, min, max }| format!("{median:.0} [{min:.0}..{max:.0}]"))
     };
     format!(
-        "a scrape: {} MiB, {} samples, rows of {} routes; {} ms without load, {} ms with; {scrapes} scrapes",
+        "a scrape: {} MiB, {} samples, rows of {} routes; {} ms without load, {} ms with, {} ms of CPU time \
+         of the gateway's other threads; {scrapes} scrapes",
         mebibytes(bytes as u64),
         measured.samples.0,
         measured.samples.1,
         ms(alone_ms),
-        ms(loaded_ms)
+        ms(loaded_ms),
+        ms(cpu_ms)
     )
 }
 
@@ -263,6 +272,7 @@ pub(super) fn json(measured: &Measured) -> Value {
         "scrape": {
             "bytes": sizes.bytes, "samples": measured.samples.0, "route_rows": measured.samples.1,
             "ms_without_load": spread(sizes.alone_ms), "ms_with_load": spread(sizes.loaded_ms),
+            "cpu_ms_of_other_threads": spread(sizes.cpu_ms),
             "count": sizes.scrapes,
         },
         "shard_us_per_request":

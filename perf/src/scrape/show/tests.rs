@@ -15,6 +15,7 @@ fn run(us: f64, scrapes: usize) -> Run {
         inside: Inside { count: 10, tax: [us; QUANTILES.len()], total: [us * 2.0; QUANTILES.len()] },
         scrapes: vec![Scraped { took: Duration::from_millis(250), bytes: 3 << 20 }; scrapes],
         shard_ns: 500_000_000,
+        others_ns: 1_000_000 + scrapes as u64 * 50_000_000,
         waited_ns: 10_000,
     }
 }
@@ -79,7 +80,7 @@ fn tables_say_what_was_done_and_seen() {
     for expected in [
         "1000 requests a second (50 % of the shard) over 64 connections, 1 rounds of 3 runs of 1 s, a scrape every 0.5 s",
         "the shard alone on CPU 3, all else of the gateway on CPU 5, behind load and upstream",
-        "a scrape: 3.0 MiB, 170000 samples, rows of 10001 routes; 100 [100..100] ms without load, 250 [250..250] ms with; 2 scrapes",
+        "a scrape: 3.0 MiB, 170000 samples, rows of 10001 routes; 100 [100..100] ms without load, 250 [250..250] ms with, 50 [50..50] ms of CPU time of the gateway's other threads; 2 scrapes",
         "+19.0 [+19.0..+19.0]",
         "p99 of total moved: +38.0 [+38.0..+38.0] µs with scrapes, +4.0 [+4.0..+4.0] between two runs without",
         "CPU time of the shard, µs a request: 50000.0 without",

@@ -111,7 +111,7 @@ pub(crate) struct Gap {
     pub(crate) rounds: u32,
     #[command(flatten)]
     pub(crate) beat: Beat,
-    /// The tidegate binary; without it the one beside this command, built if missing
+    /// The tidegate binary; without it cargo builds that of the sources in this folder
     #[arg(long, value_name = "PATH")]
     pub(crate) tidegate: Option<PathBuf>,
     /// CPU that the gateway is pinned to
@@ -135,7 +135,7 @@ pub(crate) struct Scrape {
     pub(crate) every: Duration,
     #[command(flatten)]
     pub(crate) beat: Beat,
-    /// The tidegate binary; without it the one beside this command, built if missing
+    /// The tidegate binary; without it cargo builds that of the sources in this folder
     #[arg(long, value_name = "PATH")]
     pub(crate) tidegate: Option<PathBuf>,
     /// CPU of the shard
@@ -262,13 +262,23 @@ fn microseconds(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_micros(number))
 }
 
+/// `3s`, `1m`, or `3` as it was once written; wrk and h2load know no fractions.
+fn whole_seconds(text: &str) -> Result<u32, String> {
+    let bare = text.bytes().all(|byte| byte.is_ascii_digit());
+    let time = if bare { duration(&format!("{text}s"))? } else { duration(text)? };
+    let whole = u32::try_from(time.as_secs()).ok().filter(|_| time.subsec_nanos() == 0);
+    whole
+        .filter(|seconds| (1..=600).contains(seconds))
+        .ok_or_else(|| "it is 1s to 10m, in whole seconds".into())
+}
+
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Compare {
     /// Rounds per workload; every round measures every contestant once
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) rounds: u32,
-    /// Seconds per measurement
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=600))]
+    /// How long each measurement is, in whole seconds: 3s, 1m
+    #[arg(long = "for", alias = "seconds", value_name = "TIME", default_value = "3s", value_parser = whole_seconds)]
     pub(crate) seconds: u32,
     /// Connections of the load, where the workload does not say otherwise
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=8000))]
@@ -295,7 +305,7 @@ pub(crate) struct Compare {
     /// Whom the others are divided by; without it nginx, nginx-njs, or the first that runs
     #[arg(long)]
     pub(crate) baseline: Option<String>,
-    /// The tidegate binary; without it the one beside this command, built if missing
+    /// The tidegate binary; without it cargo builds that of the sources in this folder
     #[arg(long, value_name = "PATH")]
     pub(crate) tidegate: Option<PathBuf>,
     /// Measure the peers alone
@@ -418,6 +428,12 @@ mod tests {
         }
         assert_eq!(microseconds("2us"), Ok(Duration::from_micros(2)));
         assert!(["2", "us", "-1us", "1001us", "2ms"].iter().all(|wrong| microseconds(wrong).is_err()));
+        for (text, seconds) in [("3s", Some(3)), ("3", Some(3)), ("1m", Some(60)), ("2000ms", Some(2))] {
+            assert_eq!(whole_seconds(text).ok(), seconds, "{text}");
+        }
+        for wrong in ["", "0", "500ms", "11m", "-1", "1.5"] {
+            assert!(whole_seconds(wrong).is_err(), "{wrong}");
+        }
         assert_eq!((rate("0.5"), percent("2%"), percent("2")), (Ok(0.5), Ok(0.02), Ok(0.02)));
         assert!(percent("-1%").is_err() && percent("x").is_err());
         for wrong in ["0", "-1", "NaN", "inf", "x"] {

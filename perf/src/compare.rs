@@ -19,8 +19,6 @@ use std::time::Instant;
 
 /// Seconds of load before anything counts: connections are opened, pools filled, code paged in.
 const WARM_UP: u32 = 1;
-/// Seconds of a closed loop, to learn what half of a gateway's rate is.
-const CLOSED_LOOP: u32 = 2;
 /// Seconds that starting and checking a gateway takes, about.
 const START: u32 = 1;
 
@@ -79,6 +77,7 @@ pub(crate) fn run(options: &Compare) -> Result<Report, Failure> {
         cpu: options.cpu,
         load_cpu: options.load_cpu,
         machine,
+        given: options.tidegate.is_some() && !options.without_tidegate,
         programs: run.entrants.iter().filter(took_part).filter_map(program).collect(),
         missing: missing.into_iter().map(|peer| peer.name().to_owned()).collect(),
         workloads,
@@ -190,8 +189,7 @@ impl Run<'_> {
             Wrk::new("closed-loop", false, &workload.exchange(), connections, self.options.load_cpu, dir)?;
         let alone = self.start(entrant, workload, &dir.join("closed-loop"))?;
         wrk.run(alone.contestant.port, WARM_UP)?;
-        let load = wrk.run(alone.contestant.port, CLOSED_LOOP)?;
-        Ok((load.requests as f64 / load.seconds / 2.0).round().max(1.0))
+        Ok((wrk.most(alone.contestant.port)? / 2.0).round().max(1.0))
     }
 
     fn loads(&self, workload: Workload, connections: u32, rate: f64, dir: &Path) -> Result<Loads, Failure> {

@@ -5,6 +5,7 @@ use crate::Failure;
 use crate::arguments::{Compare, Gateway};
 use crate::child::{Child, installed};
 use crate::interrupt::wait_for;
+use crate::machine::date;
 use crate::nginx::Language;
 use crate::peer::{Peer, version_of};
 use crate::processor::{self, CpuTime};
@@ -15,7 +16,7 @@ use crate::{caddy, dgate, envoy, haproxy, nginx, pingora, probe, tidegate, traef
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// A start may replay a configuration of 10,000 routes.
 const START: Duration = Duration::from_secs(60);
@@ -51,11 +52,20 @@ impl Entrant {
     /// What it says its version is.
     pub(crate) fn version(&self) -> Option<String> {
         match self {
-            Self::Tidegate(path) => version_of(path, "--version"),
+            Self::Tidegate(path) => {
+                let (version, built) = (version_of(path, "--version")?, built(path));
+                Some(built.map_or(version.clone(), |built| format!("{version} (built {built} UTC)")))
+            }
             Self::Peer(peer, path) => peer.version(path),
             Self::Direct => None,
         }
     }
+}
+
+/// When a program was built: when its file was written.
+fn built(program: &Path) -> Option<String> {
+    let written = fs::metadata(program).ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(date(i64::try_from(written.as_secs()).ok()?))
 }
 
 /// Everyone that can take part in any of the workloads, and who was asked for but is not installed.

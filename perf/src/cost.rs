@@ -85,7 +85,7 @@ pub(crate) fn valgrind() -> Result<PathBuf, Failure> {
 }
 
 /// The last program in what cargo tells.
-fn executable(told: &str) -> Option<PathBuf> {
+pub(crate) fn executable(told: &str) -> Option<PathBuf> {
     let messages = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back()
 }

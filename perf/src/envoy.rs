@@ -46,8 +46,14 @@ pub(crate) fn config(setup: &Setup) -> Value {
     }
     let at = |port: &u16| json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
     let endpoint = json!({"endpoint": {"address": at(upstream)}});
+    let mut listener =
+        json!({"name": "gateway", "address": at(port), "tcp_backlog_size": 4096, "filter_chains": [chain]});
+    if task.new_connections() {
+        listener["socket_options"] = json!([{"description": "TCP_DEFER_ACCEPT", "level": libc::IPPROTO_TCP,
+            "name": libc::TCP_DEFER_ACCEPT, "int_value": 1}]);
+    }
     json!({"static_resources": {
-        "listeners": [{"name": "gateway", "address": at(port), "tcp_backlog_size": 4096, "filter_chains": [chain]}],
+        "listeners": [listener],
         "clusters": [{"name": "origin", "type": "STATIC", "connect_timeout": "5s",
             "circuit_breakers": {"thresholds": [{"max_connections": 16384, "max_pending_requests": 16384,
                 "max_requests": 16384}]},

@@ -62,9 +62,10 @@ pub(crate) fn config(setup: &Setup) -> Result<String, Failure> {
 
 fn listen(setup: &Setup) -> String {
     let both = setup.certificate.both.display();
+    let deferred = if setup.task.new_connections() { " defer-accept" } else { "" };
     match setup.task.transport() {
-        Transport::Plain => String::new(),
-        Transport::Tls => format!(" ssl crt {both} alpn http/1.1"),
+        Transport::Plain => deferred.into(),
+        Transport::Tls => format!("{deferred} ssl crt {both} alpn http/1.1"),
         Transport::Http2 => format!(" ssl crt {both} alpn h2,http/1.1"),
         Transport::Http2Cleartext => " proto h2".into(),
     }

@@ -63,11 +63,17 @@ fn processor(cpuinfo: &str) -> (String, usize, bool) {
     (model.to_owned(), values("processor").count(), flags.split_whitespace().any(|flag| flag == "hypervisor"))
 }
 
-/// The time now, UTC, to the minute.
+/// The time now.
 fn now() -> String {
-    // SAFETY: both calls get valid pointers to values on the stack; `gmtime_r` writes the whole struct or none of it.
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    date(i64::try_from(since.as_secs()).unwrap_or_default())
+}
+
+/// A time, in seconds since 1970, as UTC to the minute.
+pub(crate) fn date(seconds: i64) -> String {
+    // SAFETY: the call gets valid pointers to values on the stack; it writes the whole struct or none of it.
     let time = unsafe {
-        let (seconds, mut time) = (libc::time(std::ptr::null_mut()), std::mem::zeroed::<libc::tm>());
+        let mut time = std::mem::zeroed::<libc::tm>();
         libc::gmtime_r(&seconds, &mut time);
         time
     };
@@ -90,6 +96,7 @@ mod tests {
         let cpuinfo = "processor\t: 0\nmodel name\t: Some CPU\nflags\t\t: fpu hypervisor\n\n\
                        processor\t: 1\nmodel name\t: Some CPU\nflags\t\t: fpu hypervisor\n";
         assert_eq!(processor(cpuinfo), ("Some CPU".into(), 2, true));
+        assert_eq!(date(1_795_293_362), "2026-11-21 20:36");
         assert_eq!(processor(""), ("unknown processor".into(), 0, false));
         let line = Machine::here().line();
         assert!(line.starts_with("20") && line.contains("Linux "), "{line}");

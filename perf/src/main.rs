@@ -21,6 +21,7 @@ mod machine;
 mod markdown;
 mod micro;
 mod nginx;
+mod notes;
 mod pace;
 mod peer;
 mod peers;

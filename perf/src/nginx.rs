@@ -94,14 +94,16 @@ pub(crate) fn config(program: &Path, language: Language, setup: &Setup) -> Resul
 
 fn listen(setup: &Setup) -> String {
     let port = setup.port;
+    // Only one server of an address may say so; workloads with many servers keep their connections.
+    let deferred = if setup.task.new_connections() { " deferred" } else { "" };
     let extra = match setup.task.transport() {
-        Transport::Plain => return format!("listen 127.0.0.1:{port} backlog=4096;\n"),
+        Transport::Plain => return format!("listen 127.0.0.1:{port} backlog=4096{deferred};\n"),
         Transport::Tls => "ssl",
         Transport::Http2 => "ssl http2",
         Transport::Http2Cleartext => return format!("listen 127.0.0.1:{port} http2 backlog=4096;\n"),
     };
     format!(
-        "listen 127.0.0.1:{port} {extra} backlog=4096;\nssl_certificate {};\nssl_certificate_key {};\n\
+        "listen 127.0.0.1:{port} {extra} backlog=4096{deferred};\nssl_certificate {};\nssl_certificate_key {};\n\
          ssl_protocols TLSv1.2 TLSv1.3;\n",
         setup.certificate.chain.display(),
         setup.certificate.key.display()

@@ -1,6 +1,6 @@
 //! The comparison as an SVG file: one panel per workload, one bar for each contestant's median CPU per request (at a
-//! fixed rate: its median latency, and paler its 99th percentile), a line from the least to the most, and a dashed line at
-//! the baseline. Every scale starts at zero; a bar that is too long for its panel is cut, visibly, and says its figure.
+//! fixed rate: its median latency, and paler its 99th percentile), a line from the least to the most, a dashed line at
+//! the baseline, and the workload's warnings below. Every scale starts at zero; a bar that is too long for its panel is cut, visibly, and says its figure.
 
 use crate::load::Load;
 use crate::report::{Measured, Report, Series};
@@ -17,6 +17,9 @@ const RIGHT: f64 = 128.0;
 const BAR: f64 = 17.0;
 const ROW: f64 = 23.0;
 const HEADING: f64 = 46.0;
+/// Height of a line of a warning, and how many characters it has room for.
+const WARNING: f64 = 13.0;
+const CHARACTERS: usize = 98;
 /// Bars end at this many times the baseline's: one slow contestant must not flatten the others.
 const LONGEST: f64 = 2.6;
 
@@ -37,7 +40,8 @@ pub(crate) fn svg(report: &Report) -> String {
         // Into the column that is shorter, so that reading goes down and across.
         let column = if ends[0] <= ends[1] { 0 } else { 1 };
         let left = MARGIN + column as f64 * (PANEL + MARGIN);
-        ends[column] += panel(&mut body, measured, left, ends[column]) + MARGIN;
+        let warnings = measured.warnings(report.cpu, report.load_cpu);
+        ends[column] += panel(&mut body, measured, &warnings, left, ends[column]) + MARGIN;
     }
     let width = MARGIN + COLUMNS as f64 * (PANEL + MARGIN);
     let height = ends.into_iter().fold(TOP, f64::max);
@@ -86,12 +90,14 @@ fn bars(measured: &Measured) -> Vec<Bar<'_>> {
     measured.series.iter().filter_map(bar).collect()
 }
 
-/// Draws a workload and gives the height it took.
-fn panel(body: &mut String, measured: &Measured, left: f64, top: f64) -> f64 {
+/// Draws a workload with its warnings below and gives the height it took.
+fn panel(body: &mut String, measured: &Measured, warnings: &[String], left: f64, top: f64) -> f64 {
     let bars = bars(measured);
     let ours = measured.left_out.iter().find(|left_out| left_out.name == "tidegate");
     let rows = bars.len() + usize::from(ours.is_some());
-    let height = HEADING + rows as f64 * ROW + 8.0;
+    let warnings: Vec<String> =
+        warnings.iter().flat_map(|warning| wrapped(&format!("! {warning}"))).collect();
+    let height = HEADING + rows as f64 * ROW + 8.0 + warnings.len() as f64 * WARNING;
     let rate =
         measured.rate.map(|rate| format!("   {rate} requests/s: latency p50 / p99, µs")).unwrap_or_default();
     let _ = writeln!(
@@ -140,7 +146,31 @@ fn panel(body: &mut String, measured: &Measured, left: f64, top: f64) -> f64 {
             escaped(ours.why.lines().next().unwrap_or_default()),
         );
     }
+    for (at, warning) in warnings.iter().enumerate() {
+        let y = top + height - 8.0 - (warnings.len() - 1 - at) as f64 * WARNING;
+        let _ = writeln!(
+            body,
+            "<text x=\"{:.1}\" y=\"{y:.1}\" font-size=\"9.5\" fill=\"{FAINT}\">{}</text>",
+            left + 12.0,
+            escaped(warning)
+        );
+    }
     height
+}
+
+/// A text in lines that are no longer than a panel is wide.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut().filter(|line| line.chars().count() + word.chars().count() < CHARACTERS) {
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// One bar with its name and figures.
@@ -232,6 +262,15 @@ mod tests {
     fn widths(svg: &str) -> Vec<f64> {
         let bars = svg.split("<rect x=").skip(1).filter(|rect| rect.contains("rx=\"2\""));
         bars.filter_map(|rect| rect.split("width=\"").nth(1)?.split('"').next()?.parse().ok()).collect()
+    }
+
+    #[test]
+    fn warnings_stand_below_their_workload() {
+        let svg = svg(&sample_report());
+        assert!(svg.contains(">! the load's CPU 1 was saturated"), "{svg}");
+        assert!(svg.contains(">! rounds differ by more than 20 %"), "{svg}");
+        let lines = wrapped(&"word ".repeat(60));
+        assert!(lines.len() > 2 && lines.iter().all(|line| line.chars().count() <= CHARACTERS), "{lines:?}");
     }
 
     #[test]

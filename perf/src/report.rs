@@ -3,6 +3,7 @@
 
 use crate::load::Load;
 use crate::machine::Machine;
+use crate::notes::notes;
 use crate::statistics::{Spread, differences, paired, spread};
 use crate::targets::{Verdict, verdicts};
 use crate::workload::Workload;
@@ -252,7 +253,7 @@ impl Measured {
     }
 }
 
-/// A gateway that took part somewhere: which file was run, and what version it says it is.
+/// A gateway that took part somewhere: which file was run, and what version it says it is; Tidegate also when it was built.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     pub(crate) name: &'static str,
@@ -268,6 +269,8 @@ pub(crate) struct Report {
     pub(crate) cpu: usize,
     pub(crate) load_cpu: usize,
     pub(crate) machine: Machine,
+    /// Tidegate was a binary that was given, which may be of other sources than those of the commit.
+    pub(crate) given: bool,
     pub(crate) programs: Vec<Program>,
     /// Those that were asked for and are not installed.
     pub(crate) missing: Vec<String>,
@@ -303,14 +306,14 @@ impl Report {
             .map(|program| (program.name, json!({"path": program.path, "version": program.version})))
             .collect();
         json!({"rounds": self.rounds, "seconds": self.seconds, "cpu": self.cpu, "load_cpu": self.load_cpu,
-            "machine": self.machine.json(), "programs": programs, "not_installed": self.missing,
+            "machine": self.machine.json(), "tidegate_given": self.given, "notes": notes(self), "programs": programs, "not_installed": self.missing,
             "targets": verdicts(self).iter().map(verdict_json).collect::<Vec<_>>(), "workloads": workloads})
     }
 }
 
 fn verdict_json(verdict: &Verdict) -> Value {
     json!({"workload": verdict.target.workload.name(), "figure": verdict.what(), "share_of": verdict.share_of(),
-        "at_most": verdict.target.most, "seen": spread_json(verdict.seen), "met": verdict.met()})
+        "at_most": verdict.target.most, "seen": spread_json(verdict.seen), "met": verdict.met(), "verdict": verdict.word()})
 }
 
 fn spread_json(spread: Option<Spread>) -> Value {
@@ -352,6 +355,7 @@ pub(crate) mod tests {
             seconds: 1,
             cpu: 0,
             load_cpu: 1,
+            given: false,
             machine: Machine { date: "2026-11-21 19:10".into(), ..Machine::default() },
             programs: vec![program("tidegate", "/opt/tidegate"), program("nginx", "/usr/sbin/nginx")],
             missing: vec!["haproxy".into()],

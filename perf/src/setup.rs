@@ -29,6 +29,13 @@ impl Task {
         (self.workload == Workload::DirectResponse).then_some(SMALL_BODY)
     }
 
+    /// Whether every request has a connection of its own. Everyone that can be told to take a connection only when it has
+    /// brought its first bytes (`TCP_DEFER_ACCEPT`, tcp(7)) is told so then: it saves a wake-up each, and Tidegate does it
+    /// by default.
+    pub(crate) fn new_connections(self) -> bool {
+        self.workload.exchange().close
+    }
+
     /// Whether the token of `session` is verified.
     pub(crate) fn session(self) -> bool {
         self.workload.session()

@@ -1,13 +1,14 @@
 //! A comparison as text for people: a table for each workload, what to know about it, and the targets.
 
 use crate::load::Load;
+use crate::notes::notes;
 use crate::report::{LeftOut, Measured, Report, Series};
 use crate::statistics::Spread;
 use crate::targets::{Verdict, verdicts};
 use std::fmt::Write;
 
 /// A column of a table: what it is called, and its cell in the row of a series.
-type Column<'a> = (String, Box<dyn Fn(&Series) -> String + 'a>);
+pub(crate) type Column<'a> = (String, Box<dyn Fn(&Series) -> String + 'a>);
 
 /// The whole report.
 pub(crate) fn text(report: &Report) -> String {
@@ -26,6 +27,9 @@ pub(crate) fn text(report: &Report) -> String {
             "\"the call\" and \"10,000 cost\" are medians of the differences to the same product without within each \
              round, in µs of CPU per request"
         );
+    }
+    for note in notes(report) {
+        let _ = writeln!(text, "{note}");
     }
     for program in &report.programs {
         let _ = writeln!(text, "{}: {}", program.name, program.path.display());
@@ -77,7 +81,7 @@ fn one(text: &mut String, report: &Report, measured: &Measured) {
 }
 
 /// The columns of a table after the name.
-fn columns(measured: &Measured) -> Vec<Column<'_>> {
+pub(crate) fn columns(measured: &Measured) -> Vec<Column<'_>> {
     let baseline = &measured.baseline;
     let mut columns: Vec<Column<'_>> = vec![
         ("CPU µs/request".into(), Box::new(|series| shown(series.cpu_us(), 2))),
@@ -121,6 +125,7 @@ pub(crate) fn mebibytes(bytes: u64) -> String {
     format!("{:.1}", bytes as f64 / f64::from(1 << 20))
 }
 
+/// Median and extremes.
 fn shown(spread: Option<Spread>, digits: usize) -> String {
     spread.map_or_else(
         || "-".into(),

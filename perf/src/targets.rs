@@ -1,5 +1,6 @@
 //! What Tidegate is to reach in each workload, as data, and whether it did. A target is a bound on a paired median, of
-//! CPU per request or of a latency at a fixed rate; it is missed by a thousandth as by a half.
+//! CPU per request or of a latency at a fixed rate. It is met or missed where every round says so; where rounds lie on both
+//! sides of the bound, that is said, whatever their median.
 
 use crate::report::{Measured, Report};
 use crate::statistics::Spread;
@@ -69,16 +70,20 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
+    /// Whether it was met; none where that was not measured, or where the rounds do not agree.
     pub(crate) fn met(&self) -> Option<bool> {
-        self.seen.map(|seen| seen.median <= self.target.most)
+        let Spread { min, max, .. } = self.seen?;
+        let most = self.target.most;
+        (max <= most || min > most).then_some(max <= most)
     }
 
     /// In one word.
     pub(crate) fn word(&self) -> &'static str {
-        match self.met() {
-            Some(true) => "met",
-            Some(false) => "missed",
-            None => "not measured",
+        match (self.met(), self.seen) {
+            (Some(true), _) => "met",
+            (Some(false), _) => "missed",
+            (None, Some(_)) => "unsure",
+            (None, None) => "not measured",
         }
     }
 
@@ -124,13 +129,15 @@ mod tests {
     use crate::report::tests::sample_report;
 
     #[test]
-    fn targets_are_met_or_missed_by_the_median() {
+    fn targets_are_met_or_missed_where_all_rounds_agree() {
         let mut report = sample_report();
         let verdict = verdicts(&report)[0];
         assert_eq!((verdict.word(), verdict.share_of().as_str()), ("met", "nginx"));
         report.workloads[0].series[0].samples[0].cpu_ns = Some(20_000_000);
         report.workloads[0].series[0].samples[1].cpu_ns = Some(40_000_000);
         assert_eq!(verdicts(&report)[0].word(), "missed");
+        report.workloads[0].series[0].samples[1].cpu_ns = Some(20_000_000);
+        assert_eq!((verdicts(&report)[0].word(), verdicts(&report)[0].met()), ("unsure", None));
         report.workloads[0].series.remove(1);
         assert_eq!(verdicts(&report)[0].word(), "not measured");
         report.workloads.clear();

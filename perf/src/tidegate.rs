@@ -2,40 +2,36 @@
 //! operator does.
 
 use crate::Failure;
+use crate::cost::executable;
 use crate::scripts::Script;
 use crate::session;
 use crate::setup::Task;
 use crate::workload::{DOMAINS, MODULE, ROUTES_PER_DOMAIN, Workload, domain};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::{env, fs};
 
-/// The binary to measure: the one asked for, or the one beside this command, built if it is missing.
+/// The binary to measure: the one asked for, or the one that cargo makes of the sources in this folder now. What was built
+/// before is never taken as it is: it may be of other sources than the commit that the report names.
 pub(crate) fn binary(asked: Option<&Path>) -> Result<PathBuf, Failure> {
     if let Some(path) = asked {
-        return if path.is_file() {
-            Ok(path.to_owned())
-        } else {
-            Err(format!("{}: no such file", path.display()))
-        };
+        let found = path.canonicalize().ok().filter(|path| path.is_file());
+        return found.ok_or_else(|| format!("{}: no such file", path.display()));
     }
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    let built = target.join("release/tidegate");
-    if !built.is_file() {
-        eprintln!("building {}", built.display());
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let status = Command::new(cargo)
-            .args(["build", "--release", "--package", "tidegate", "--bin", "tidegate"])
-            .status()
-            .map_err(|why| format!("cannot run cargo: {why}"))?;
-        if !status.success() || !built.is_file() {
-            return Err(
-                "tidegate could not be built; run this in the project's folder or give --tidegate".into()
-            );
-        }
+    let hint = "run this in the project's folder, or give --tidegate";
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let told = Command::new(cargo)
+        .args(["build", "--release", "--package", "tidegate", "--bin", "tidegate"])
+        .arg("--message-format=json-render-diagnostics")
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|why| format!("cannot run cargo to build tidegate: {why}; {hint}"))?;
+    if !told.status.success() {
+        return Err(format!("tidegate could not be built; {hint}"));
     }
-    built.canonicalize().map_err(|why| format!("{}: {why}", built.display()))
+    executable(&String::from_utf8_lossy(&told.stdout))
+        .ok_or_else(|| format!("cargo did not say where it has built tidegate; {hint}"))
 }
 
 /// The command that runs it; one shard, on the CPU it is pinned to.

@@ -1,4 +1,4 @@
-//! A process this run started: pinned to one CPU, in a process group of its own, ended with all its children when the
+//! A process this run started: pinned to one CPU or some, in a process group of its own, ended with all its children when the
 //! value is dropped. Never touches a process it did not start.
 
 use crate::Failure;
@@ -18,12 +18,22 @@ pub(crate) struct Child {
 
 impl Child {
     /// Starts a command on one CPU. What it says goes into `<name>.log` in `dir`.
-    pub(crate) fn start(name: &str, mut command: Command, cpu: usize, dir: &Path) -> Result<Self, Failure> {
+    pub(crate) fn start(name: &str, command: Command, cpu: usize, dir: &Path) -> Result<Self, Failure> {
+        Self::start_on(name, command, &[cpu], dir)
+    }
+
+    /// The same on several.
+    pub(crate) fn start_on(
+        name: &str,
+        mut command: Command,
+        cpus: &[usize],
+        dir: &Path,
+    ) -> Result<Self, Failure> {
         let log = dir.join(format!("{name}.log"));
         let out = File::create(&log).map_err(|why| format!("cannot write {}: {why}", log.display()))?;
         let err = out.try_clone().map_err(|why| format!("cannot write {}: {why}", log.display()))?;
         command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
-        pin(&mut command, cpu);
+        pin(&mut command, cpus.to_vec());
         let process = command
             .spawn()
             .map_err(|why| format!("cannot start {}: {why}", command.get_program().to_string_lossy()))?;
@@ -62,12 +72,6 @@ impl Child {
         fs::read_to_string(&self.log).map_err(|why| why.to_string())
     }
 
-    /// Tells it to end; what it wrote.
-    pub(crate) fn end(self) -> Result<String, Failure> {
-        self.signal(libc::SIGTERM);
-        self.finish(Duration::from_secs(5))
-    }
-
     fn signal(&self, signal: libc::c_int) {
         // SAFETY: a call without pointers. The group is ours: it was made for this child, which is not yet reaped or
         // whose own children still hold it.
@@ -92,13 +96,13 @@ impl Drop for Child {
     }
 }
 
-/// Makes a command run on one CPU, and die with this process whatever happens to it.
-fn pin(command: &mut Command, cpu: usize) {
+/// Makes a command run on some CPUs alone, and die with this process whatever happens to it.
+fn pin(command: &mut Command, cpus: Vec<usize>) {
     // SAFETY: between fork and exec only async-signal-safe calls are made, on a set that lives on the stack.
     unsafe {
         command.pre_exec(move || {
             let mut set: libc::cpu_set_t = mem::zeroed();
-            libc::CPU_SET(cpu, &mut set);
+            cpus.iter().for_each(|cpu| libc::CPU_SET(*cpu, &mut set));
             if libc::sched_setaffinity(0, mem::size_of_val(&set), &set) != 0 {
                 return Err(io::Error::last_os_error());
             }

@@ -95,6 +95,15 @@ pub(crate) fn entrant(gateway: Gateway, tidegate: Option<&Path>) -> Result<Entra
     Ok(Entrant::Peer(peer, program))
 }
 
+/// How a gateway is run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct How<'a> {
+    /// The CPUs it may use; Tidegate has a shard on each.
+    pub(crate) cpus: &'a [usize],
+    /// Further arguments of Tidegate's `serve`.
+    pub(crate) flags: &'a [&'a str],
+}
+
 /// A gateway that runs and answers rightly.
 pub(crate) struct Contestant {
     pub(crate) name: &'static str,
@@ -114,6 +123,19 @@ impl Contestant {
         cpu: usize,
         dir: &Path,
     ) -> Result<Self, Failure> {
+        let how = How { cpus: &[cpu], flags: &[] };
+        Self::start_as(entrant, task, upstream, certificate, how, dir)
+    }
+
+    /// The same in a way of its own.
+    pub(crate) fn start_as(
+        entrant: &Entrant,
+        task: Task,
+        upstream: u16,
+        certificate: &Certificate,
+        how: How,
+        dir: &Path,
+    ) -> Result<Self, Failure> {
         let name = entrant.name();
         let dir = dir.join(name).join(if task.plain { "plain" } else { "whole" });
         fs::create_dir_all(&dir).map_err(|why| format!("{}: {why}", dir.display()))?;
@@ -123,8 +145,8 @@ impl Contestant {
             Entrant::Tidegate(program) => {
                 let setup = setup(0);
                 setup.write("config.yaml", &tidegate::config(task, upstream).to_string())?;
-                let command = tidegate::command(program, &dir, &setup.config(), cpu);
-                let mut child = Child::start(name, command, cpu, &dir)?;
+                let command = tidegate::command(program, &dir, &setup.config(), how);
+                let mut child = Child::start_on(name, command, how.cpus, &dir)?;
                 let port = wait_for(START, || child.still_runs().map(|()| tidegate::port(&dir)))?;
                 let port = port
                     .ok_or_else(|| format!("{name} wrote no ports file in {START:?}:\n{}", child.said()))?;
@@ -133,7 +155,7 @@ impl Contestant {
             Entrant::Peer(peer, program) => {
                 let port = probe::free_port()?;
                 let command = peer_command(*peer, program, &setup(port))?;
-                (Child::start(name, command, cpu, &dir)?, port)
+                (Child::start_on(name, command, how.cpus, &dir)?, port)
             }
         };
         wait_until_listening(&mut child, port)?;

@@ -41,6 +41,8 @@ pub(crate) fn config(setup: &Setup) -> Result<String, Failure> {
         frontend += "  default_backend origin\n";
     }
     let scheme = if task.transport().tls() { "https" } else { "http" };
+    // As with nginx; but what is small costs a quarter more with large buffers, and a sixteenth more with the default.
+    let buffer = if task.large_body() { 73_728 } else { 32_768 };
     let (port, listen, upstream) = (setup.port, listen(setup), setup.upstream);
     let backends: String = backends
         .iter()
@@ -49,7 +51,7 @@ pub(crate) fn config(setup: &Setup) -> Result<String, Failure> {
         })
         .collect();
     Ok(format!(
-        "global\n  nbthread 1\n  maxconn 9000\n  tune.bufsize 32768\n{global}\
+        "global\n  nbthread 1\n  maxconn 9000\n  tune.bufsize {buffer}\n{global}\
          defaults\n  mode http\n  timeout connect 5s\n  timeout client 600s\n  timeout server 600s\n\
          \x20 option forwardfor\n  http-reuse always\n\
          frontend gateway\n  bind 127.0.0.1:{port} backlog 4096{listen}\n\

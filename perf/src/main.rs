@@ -36,6 +36,7 @@ mod scrape;
 mod scripts;
 mod session;
 mod setup;
+mod shards;
 mod statistics;
 mod table;
 mod targets;
@@ -62,9 +63,10 @@ fn main() -> ExitCode {
         Command::Calls(options) => calls::run(&options).map(|text| print!("{text}")),
         Command::Micro(options) => micro::run(&options),
         Command::Gap(options) => gap::run(&options).map(|text| print!("{text}")),
-        Command::Relay(options) => gap::relay(&options).map(|text| print!("{text}")),
+        Command::Relay(options) => gap::relay(&options),
         Command::Ring(options) => ring::run(&options).map(|text| print!("{text}")),
         Command::Peers(options) => peers::run(&options),
+        Command::Shards(options) => shards::run(&options).map(|text| print!("{text}")),
         Command::Scrape(options) => scrape::run(&options).map(|text| print!("{text}")),
         Command::Pace(options) => pace::run(&options).map(|text| print!("{text}")),
     };

@@ -1,6 +1,7 @@
 //! The comparison as an SVG file: one panel per workload, one bar for each contestant's median CPU per request (at a
 //! fixed rate: its median latency, and paler its 99th percentile), a line from the least to the most, a dashed line at
-//! the baseline, and the workload's warnings below. Every scale starts at zero; a bar that is too long for its panel is cut, visibly, and says its figure.
+//! the baseline, and the workload's warnings below. Every scale starts at zero; a bar that is too long for its panel is cut, visibly,
+//! and says its figure.
 
 use crate::load::Load;
 use crate::report::{Measured, Report, Series};

@@ -36,6 +36,11 @@ impl Task {
         self.workload.exchange().close
     }
 
+    /// Whether bodies are larger than what proxies best have as buffers for small ones.
+    pub(crate) fn large_body(self) -> bool {
+        matches!(self.workload, Workload::Body64k | Workload::Post16k)
+    }
+
     /// Whether the token of `session` is verified.
     pub(crate) fn session(self) -> bool {
         self.workload.session()

@@ -2,6 +2,7 @@
 //! operator does.
 
 use crate::Failure;
+use crate::contestant::How;
 use crate::cost::executable;
 use crate::scripts::Script;
 use crate::session;
@@ -34,12 +35,14 @@ pub(crate) fn binary(asked: Option<&Path>) -> Result<PathBuf, Failure> {
         .ok_or_else(|| format!("cargo did not say where it has built tidegate; {hint}"))
 }
 
-/// The command that runs it; one shard, on the CPU it is pinned to.
-pub(crate) fn command(program: &Path, dir: &Path, config: &Path, cpu: usize) -> Command {
+/// The command that runs it; one shard on each of the CPUs it is pinned to.
+pub(crate) fn command(program: &Path, dir: &Path, config: &Path, how: How) -> Command {
+    let cpus: Vec<String> = how.cpus.iter().map(usize::to_string).collect();
     let mut command = Command::new(program);
     command.arg("serve").arg("--data-dir").arg(dir.join("data")).arg("--config").arg(config);
-    command.args(["--proxy-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--shards", "1"]);
-    command.arg("--cpus").arg(cpu.to_string()).arg("--ports-file").arg(ports_file(dir));
+    command.args(["--proxy-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+    command.args(["--shards", &cpus.len().to_string(), "--cpus", &cpus.join(",")]).args(how.flags);
+    command.arg("--ports-file").arg(ports_file(dir));
     command
 }
 

@@ -1,4 +1,5 @@
-//! The origin that everyone proxies to: nginx on the load's CPU, answering from memory and, for the large body, a file.
+//! The origin that everyone proxies to: nginx on the load's CPU or CPUs, a worker on each, answering from memory and, for
+//! the large body, a file.
 
 use crate::Failure;
 use crate::child::{Child, installed};
@@ -16,6 +17,11 @@ pub(crate) struct Upstream {
 
 impl Upstream {
     pub(crate) fn start(cpu: usize, dir: &Path) -> Result<Self, Failure> {
+        Self::start_on(&[cpu], dir)
+    }
+
+    /// With a worker for each of some CPUs.
+    pub(crate) fn start_on(cpus: &[usize], dir: &Path) -> Result<Self, Failure> {
         let program =
             installed("nginx").ok_or("nginx is not installed; it is the upstream of every measurement")?;
         let dir = dir.join("upstream");
@@ -26,9 +32,9 @@ impl Upstream {
         };
         let port = probe::free_port()?;
         write("large", &large_body())?;
-        write("nginx.conf", nginx::frame(&dir, "", &http(&dir, port)).as_bytes())?;
+        write("nginx.conf", nginx::frame(&dir, cpus.len(), "", &http(&dir, port)).as_bytes())?;
         let command = nginx::command(&program, &dir, &dir.join("nginx.conf"));
-        let mut child = Child::start("upstream", command, cpu, &dir)?;
+        let mut child = Child::start_on("upstream", command, cpus, &dir)?;
         wait_until_listening(&mut child, port)?;
         Ok(Self { port, _child: child })
     }
@@ -40,7 +46,7 @@ fn http(dir: &Path, port: u16) -> String {
     let (name, value) = (variable(REQUEST_FIELD.0), REQUEST_FIELD.1);
     let (user_field, user) = (variable(session::USER_FIELD), session::USER);
     format!(
-        "open_file_cache max=8;\nserver {{\nlisten 127.0.0.1:{port} backlog=4096;\nroot {};\n\
+        "open_file_cache max=8;\nserver {{\nlisten 127.0.0.1:{port} backlog=4096 reuseport;\nroot {};\n\
          location /small {{ return 200 '{SMALL_BODY}'; }}\nlocation = /post {{ return 200 \"{answer}\\n\"; }}\n\
          location = /items {{ return 200 '{json}'; }}\n\
          location = {STAMPED} {{ if ({name} != \"{value}\") {{ return 400 'not modified'; }} return 200 '{SMALL_BODY}'; }}\n\

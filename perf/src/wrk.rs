@@ -37,7 +37,8 @@ pub(crate) struct Wrk {
     openssl: PathBuf,
     path: String,
     connections: u32,
-    cpu: usize,
+    /// A thread for each of them.
+    cpus: Vec<usize>,
     dir: PathBuf,
 }
 
@@ -56,21 +57,27 @@ impl Wrk {
         fs::write(&script, lua(exchange)).map_err(|why| format!("{}: {why}", script.display()))?;
         let (path, scheme) = (exchange.path.clone(), if tls { "https" } else { "http" });
         let openssl = openssl_settings(dir)?;
-        Ok(Self { program, script, scheme, openssl, path, connections, cpu, dir: dir.to_owned() })
+        Ok(Self { program, script, scheme, openssl, path, connections, cpus: vec![cpu], dir: dir.to_owned() })
+    }
+
+    /// The same with a thread for each of some CPUs, which the system spreads over them.
+    pub(crate) fn on(self, cpus: &[usize]) -> Self {
+        Self { cpus: cpus.to_vec(), ..self }
     }
 
     /// Loads a port for whole seconds; wrk knows no fractions.
     pub(crate) fn run(&self, port: u16, seconds: u32) -> Result<Load, Failure> {
         let mut command = Command::new(&self.program);
         command
-            .args(["-t1", "--latency", "--timeout", "10s"])
+            .args(["--latency", "--timeout", "10s"])
+            .arg(format!("-t{}", self.cpus.len()))
             .arg(format!("-c{}", self.connections))
             .arg(format!("-d{seconds}s"))
             .arg("-s")
             .arg(&self.script)
             .arg(format!("{}://127.0.0.1:{port}{}", self.scheme, self.path))
             .env("OPENSSL_CONF", &self.openssl);
-        let child = Child::start("wrk", command, self.cpu, &self.dir)?;
+        let child = Child::start_on("wrk", command, &self.cpus, &self.dir)?;
         let said = child.finish(Duration::from_secs(u64::from(seconds) + 30))?;
         parse(&said).ok_or_else(|| format!("wrk gave no result:\n{said}"))
     }

@@ -10,7 +10,8 @@ mod show;
 
 use crate::Failure;
 use crate::arguments::{Gap, Output};
-use crate::contestant::{Contestant, Entrant, entrant};
+use crate::contestant::{Contestant, Entrant, How, entrant};
+use crate::machine::Machine;
 use crate::pace::{Outcome, Plan, Request, bind_to_cpu, run_plan};
 use crate::setup::{Certificate, Task};
 use crate::upstream::Upstream;
@@ -28,8 +29,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Seconds of a closed loop, to learn what half of the gateway's rate is.
-const CLOSED_LOOP: u32 = 2;
 /// Load before anything counts.
 const WARM_UP: Duration = Duration::from_secs(1);
 
@@ -37,6 +36,10 @@ const WARM_UP: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Measured {
     pub(crate) gateway: &'static str,
+    /// When the measurement began, where, and of what sources.
+    pub(crate) machine: Machine,
+    /// Tidegate's own latencies begin with the kernel's stamps as well (`serve --arrival-stamps`).
+    pub(crate) stamped: bool,
     pub(crate) rate: f64,
     pub(crate) connections: u32,
     pub(crate) rounds: Vec<Round>,
@@ -51,19 +54,10 @@ pub(crate) struct Round {
     pub(crate) outside: Seen,
     /// Packets that the capture had no room for.
     pub(crate) lost: u32,
-    /// A relay in the gateway's place.
-    pub(crate) relay: Relayed,
+    /// The same of a relay of bytes in the gateway's place, at the same rate: what any gateway costs at least.
+    pub(crate) relay: Seen,
     /// What the gateway says of itself; none of peers, an error where it would not.
     pub(crate) inside: Option<Result<Inside, Failure>>,
-}
-
-/// A relay of bytes at the same rate in the gateway's place: what any gateway costs at least, and in the difference of
-/// the two what the kernel puts between a packet's stamp and the clock of whoever reads it.
-#[derive(Debug)]
-pub(crate) struct Relayed {
-    pub(crate) outside: Seen,
-    /// By its own clock, in microseconds.
-    pub(crate) inside: Figures,
 }
 
 /// What `tidegate-perf gap` prints.
@@ -83,10 +77,12 @@ pub(crate) fn run(options: &Gap) -> Result<String, Failure> {
 }
 
 fn measure(options: &Gap, entrant: &Entrant, upstream: u16, dir: &Path) -> Result<Measured, Failure> {
-    let workload = Workload::SmallGet;
+    let (workload, machine) = (Workload::SmallGet, Machine::here());
     let task = Task { workload, plain: false };
     let certificate = Certificate::make(HOST, dir)?;
-    let mut gateway = Contestant::start(entrant, task, upstream, &certificate, options.cpu, dir)?;
+    let stamped = matches!(entrant, Entrant::Tidegate(_)) && !options.no_stamps;
+    let how = How { cpus: &[options.cpu], flags: if stamped { &["--arrival-stamps"] } else { &[] } };
+    let mut gateway = Contestant::start_as(entrant, task, upstream, &certificate, how, dir)?;
     let exchange = workload.exchange();
     let plan = |marked| {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, gateway.port));
@@ -98,8 +94,7 @@ fn measure(options: &Gap, entrant: &Entrant, upstream: u16, dir: &Path) -> Resul
         Some(rate) => rate,
         None => {
             let wrk = Wrk::new("closed-loop", false, &exchange, unmarked.connections, options.load_cpu, dir)?;
-            let load = wrk.run(gateway.port, CLOSED_LOOP)?;
-            (load.requests as f64 / load.seconds / 2.0).max(1.0)
+            (wrk.most(gateway.port)? / 2.0).round().max(1.0)
         }
     };
     run_plan(&Plan { rate, length: WARM_UP, ..unmarked })?;
@@ -113,7 +108,7 @@ fn measure(options: &Gap, entrant: &Entrant, upstream: u16, dir: &Path) -> Resul
         gateway.cpu_time()?;
         interrupt::check()?;
     }
-    Ok(Measured { gateway: gateway.name, rate, connections: plan.connections, rounds })
+    Ok(Measured { gateway: gateway.name, machine, stamped, rate, connections: plan.connections, rounds })
 }
 
 /// The gateway that listens where the plan says, and then a relay while the gateway has nothing to do.
@@ -140,14 +135,14 @@ fn one_round(
 }
 
 /// Measures a relay as the gateway was, with the same load.
-fn relayed(plan: &Plan, upstream: u16, cpu: usize, dir: &Path) -> Result<Relayed, Failure> {
+fn relayed(plan: &Plan, upstream: u16, cpu: usize, dir: &Path) -> Result<Seen, Failure> {
     let relay = Relay::start(upstream, cpu, dir)?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, relay.port));
     let plan = Plan { address, ..plan.clone() };
     run_plan(&Plan { length: WARM_UP, ..plan.clone() })?;
     let ports = Ports { gateway: relay.port, upstream };
     let (_, Captured { segments, .. }) = capture(&plan, ports)?;
-    Ok(Relayed { outside: exchanges::exchanges(&segments), inside: relay.end()? })
+    Ok(exchanges::exchanges(&segments))
 }
 
 /// Runs a load and captures what passes meanwhile.

@@ -1,7 +1,7 @@
 //! What was measured from outside, as a table and as JSON, with what the figures hold and what they do not.
 
 use super::inside::{Figures, Inside};
-use super::{Measured, Relayed, Round};
+use super::{Measured, Round};
 use crate::pace::QUANTILES;
 use crate::statistics::spread;
 use crate::table::align;
@@ -11,16 +11,15 @@ use std::fmt::Write;
 
 /// What the figures are of, for whoever compares them.
 const OUTSIDE: &str = "\
-outside: from the time stamp of a packet that arrives to that of the packet that leaves, for the request and for the
-response. Stamps are made where the loopback device hands a packet over: receiving it, waking the shard and the wait for
-its turn come after, and so does the rest of the sending call
+outside: from the kernel's stamp of a packet that arrives to that of the packet that leaves, on the loopback device
 ";
-const INSIDE: &str = "\
-inside: the gateway's own histograms, from where the shard has read a head to where the kernel has taken what it sent.
-Not in it, but in outside: from the packet's stamp to the shard's turn (wake-up to ring completion, once for the request
-and once for the response). In it, but not in outside: what the kernel still does in a sending call after the stamp, which
-on the loopback device is the whole way up to the receiver's socket and waking it. A relay that only reads and writes, on
-the same CPU with the same load, has the same between its two: it shows how much of the difference is the kernel's
+const STAMPED: &str = "\
+inside: the gateway's own histograms (--arrival-stamps), from the kernel's stamp of what it read to where the kernel had
+what it sent. They tell two digits apart: from 0.7 ms on, a cell of theirs is wider than 4 µs
+";
+const UNSTAMPED: &str = "\
+inside: the gateway's own histograms, from where the shard came to what had arrived; the wait until then, which outside
+has, is missing for the request and for the response. With --arrival-stamps, without which this was run, it is not
 ";
 /// How far inside and outside may be apart, in microseconds.
 const AGREED_US: f64 = 5.0;
@@ -54,10 +53,7 @@ impl Row {
 /// Every row there are figures for; those of the gateway's own only from rounds in which it told them.
 fn rows(rounds: &[Round]) -> Vec<Row> {
     type Figure = fn(&Round) -> Option<Figures>;
-    fn apart(round: &Round) -> Option<Apart> {
-        Some(Apart::new(&round.outside.gateway, said(round)?.tax, &round.relay))
-    }
-    let all: [(&str, &str, bool, Figure); 13] = [
+    let all: [(&str, &str, bool, Figure); 12] = [
         ("outside_request_us", "outside: request in to request out", false, |r| {
             Some(figures(&r.outside.request))
         }),
@@ -77,16 +73,19 @@ fn rows(rounds: &[Round]) -> Vec<Row> {
             Some(figures(&r.load.service))
         }),
         ("relay_outside_gateway_us", "a relay of bytes in its place", false, |r| {
-            Some(figures(&r.relay.outside.gateway))
+            Some(figures(&r.relay.gateway))
         }),
         ("more_than_relay_us", "more than the relay", true, |r| {
-            Some(less(figures(&r.outside.gateway), figures(&r.relay.outside.gateway)))
+            Some(less(figures(&r.outside.gateway), figures(&r.relay.gateway)))
         }),
-        ("inside_tax_us", "inside: tax, the gateway's time", false, |r| Some(said(r)?.tax)),
-        ("inside_total_us", "inside: total", false, |r| Some(said(r)?.total)),
-        ("outside_less_tax_us", "the gateway's time, outside - inside", true, |r| Some(apart(r)?.gateway)),
-        ("relay_outside_less_inside_us", "the same of the relay", true, |r| Some(apart(r)?.kernel)),
-        (LEFT, "left of the difference", true, |r| Some(apart(r)?.left)),
+        (TAX, "inside: tax, the gateway's time", false, |r| Some(said(r)?.tax)),
+        (TOTAL, "inside: total", false, |r| Some(said(r)?.total)),
+        (TAX_APART, "the gateway's time, outside - inside", true, |r| {
+            Some(less(figures(&r.outside.gateway), said(r)?.tax))
+        }),
+        (TOTAL_APART, "the total, outside - inside", true, |r| {
+            Some(less(figures(&r.outside.total), said(r)?.total))
+        }),
     ];
     all.into_iter()
         .map(|(key, name, signed, of)| Row {
@@ -99,8 +98,11 @@ fn rows(rounds: &[Round]) -> Vec<Row> {
         .collect()
 }
 
-/// The key of the row that the verdict is about.
-const LEFT: &str = "difference_left_us";
+/// Keys of the rows that the verdict is about.
+const TAX: &str = "inside_tax_us";
+const TOTAL: &str = "inside_total_us";
+const TAX_APART: &str = "gateway_outside_less_inside_us";
+const TOTAL_APART: &str = "total_outside_less_inside_us";
 
 fn said(round: &Round) -> Option<&Inside> {
     round.inside.as_ref()?.as_ref().ok()
@@ -114,7 +116,7 @@ fn seen(rounds: &[Round]) -> (u64, u64) {
 
 /// For people.
 pub(crate) fn table(measured: &Measured) -> String {
-    let Measured { gateway, rate, connections, rounds } = measured;
+    let Measured { gateway, machine, stamped, rate, connections, rounds } = measured;
     let (whole, incomplete) = seen(rounds);
     let mut text = format!(
         "{gateway}: {rate:.0} requests a second over {connections} connections; medians of {} rounds; {whole} \
@@ -125,35 +127,19 @@ pub(crate) fn table(measured: &Measured) -> String {
     let head = ["µs"].into_iter().chain(QUANTILES.map(|(name, _)| name)).map(str::to_owned).collect();
     let cells: Vec<Vec<String>> = [head].into_iter().chain(found.iter().map(Row::cells)).collect();
     align(&mut text, &cells);
-    let left = found.iter().find(|row| row.key == LEFT).map(Row::median);
-    if let Some(left) = left {
-        let _ = writeln!(text, "  {}", verdict(left));
+    let verdict = verdict(&found);
+    if let Some(verdict) = &verdict {
+        let _ = writeln!(text, "  {}", verdict.words);
     }
     for warning in warnings(rounds) {
         let _ = writeln!(text, "  ! {warning}");
     }
     text.push_str(OUTSIDE);
-    if left.is_some() {
-        text.push_str(INSIDE);
+    if verdict.is_some() {
+        text.push_str(if *stamped { STAMPED } else { UNSTAMPED });
     }
+    let _ = writeln!(text, "{}", machine.line());
     text
-}
-
-/// How far outside and inside are apart, in microseconds.
-struct Apart {
-    gateway: Figures,
-    /// The relay's: what the kernel puts between the two.
-    kernel: Figures,
-    /// The gateway's less the relay's.
-    left: Figures,
-}
-
-impl Apart {
-    fn new(outside: &Histogram<u64>, tax: Figures, kernel: &Relayed) -> Self {
-        let gateway = less(figures(outside), tax);
-        let kernel = less(figures(&kernel.outside.gateway), kernel.inside);
-        Self { gateway, kernel, left: less(gateway, kernel) }
-    }
 }
 
 fn figures(times: &Histogram<u64>) -> Figures {
@@ -165,16 +151,43 @@ fn less(mut ours: Figures, theirs: Figures) -> Figures {
     ours
 }
 
-fn verdict(left: Figures) -> String {
-    let of = |name: &str| {
-        let at = QUANTILES.iter().position(|(known, _)| *known == name).expect("it is one of them");
-        left[at]
+/// Whether inside and outside are the same.
+struct Verdict {
+    /// Within [`AGREED_US`], at the median and the 99th percentile, the gateway's time and the total.
+    agree: bool,
+    words: String,
+}
+
+/// None where the gateway has told nothing.
+fn verdict(rows: &[Row]) -> Option<Verdict> {
+    let of = |key: &str| rows.iter().find(|row| row.key == key).map(Row::median);
+    let at = |figures: Figures, name: &str| {
+        QUANTILES.iter().position(|(known, _)| *known == name).map_or(f64::NAN, |at| figures[at])
     };
-    let (p50, p99) = (of("p50"), of("p99"));
-    let agree = if p50.abs().max(p99.abs()) <= AGREED_US { "agree" } else { "do not agree" };
-    format!(
-        "but for the kernel's part, inside and outside {agree} within {AGREED_US:.0} µs: p50 {p50:+.1} µs, p99 {p99:+.1} µs"
-    )
+    let mut parts = Vec::new();
+    let (mut agree, mut within_cells, mut widest_us) = (true, true, 0.0_f64);
+    for (what, apart, inside) in [("the gateway's time", TAX_APART, TAX), ("the total", TOTAL_APART, TOTAL)] {
+        let (apart, inside) = (of(apart)?, of(inside)?);
+        for name in ["p50", "p99"] {
+            let (off, cell_us) = (at(apart, name), cell_us(at(inside, name)));
+            agree &= off.abs() <= AGREED_US;
+            within_cells &= off.abs() <= AGREED_US.max(cell_us);
+            widest_us = widest_us.max(cell_us);
+        }
+        parts.push(format!("{what} p50 {:+.1} µs, p99 {:+.1} µs", at(apart, "p50"), at(apart, "p99")));
+    }
+    let how = match (agree, within_cells) {
+        (true, _) => format!("agree within {AGREED_US:.0} µs"),
+        (false, true) => format!("agree within a cell of the gateway's histograms ({widest_us:.0} µs)"),
+        (false, false) => format!("do not agree within {AGREED_US:.0} µs"),
+    };
+    let words = format!("inside and outside {how}: {} (outside - inside)", parts.join("; "));
+    Some(Verdict { agree, words })
+}
+
+/// How wide the cell of the gateway's histograms is that a time falls in: they have 128 to a doubling.
+fn cell_us(us: f64) -> f64 {
+    2_f64.powf((us * 1e3).max(1.0).log2().floor()) / 128.0 / 1e3
 }
 
 /// What a reader must know; of several rounds the last one's that has anything.
@@ -194,16 +207,22 @@ fn warnings(rounds: &[Round]) -> Vec<String> {
 
 /// For programs: medians and the figures of each round, times in microseconds.
 pub(crate) fn json(measured: &Measured) -> Value {
-    let Measured { gateway, rate, connections, rounds } = measured;
+    let Measured { gateway, machine, stamped, rate, connections, rounds } = measured;
     let named = |figures: Figures| -> Value {
         QUANTILES.iter().zip(figures).map(|((name, _), us)| (*name, json!(us))).collect()
     };
     let (whole, incomplete) = seen(rounds);
     let mut value = json!({
         "gateway": gateway, "rate": rate, "connections": connections, "exchanges": whole,
-        "incomplete": incomplete, "warnings": warnings(rounds),
+        "incomplete": incomplete, "warnings": warnings(rounds), "machine": machine.json(),
+        "arrival_stamps": stamped,
     });
-    for row in rows(rounds) {
+    let rows = rows(rounds);
+    if let Some(verdict) = verdict(&rows) {
+        value["agree"] = json!(verdict.agree);
+        value["verdict"] = json!(verdict.words);
+    }
+    for row in rows {
         let each: Vec<Value> = row.rounds.iter().copied().map(named).collect();
         value[row.key] = json!({"median": named(row.median()), "rounds": each});
     }
@@ -213,44 +232,60 @@ pub(crate) fn json(measured: &Measured) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gap::exchanges::Seen;
-
-    #[test]
-    fn what_the_kernel_puts_between_is_taken_off_the_difference() {
-        let times = |us: u64| {
-            let mut times = crate::pace::histogram();
-            times.saturating_record(us * 1_000);
-            times
-        };
-        let seen = |us| Seen {
-            request: times(us),
-            response: times(us),
-            gateway: times(us),
-            total: times(us),
-            incomplete: 0,
-        };
-        let kernel = Relayed { outside: seen(22), inside: [10.0; QUANTILES.len()] };
-        let apart = Apart::new(&times(50), [35.0; QUANTILES.len()], &kernel);
-        for (found, expected) in [(apart.gateway, 15.0), (apart.kernel, 12.0), (apart.left, 3.0)] {
-            assert!(found.iter().all(|us| (us - expected).abs() < 0.1), "{found:?} {expected}");
-        }
-    }
 
     #[test]
     fn one_disturbed_round_of_three_does_not_show() {
         let round = |us: f64| [us; QUANTILES.len()];
-        let row =
-            Row { key: LEFT, name: "x", signed: true, rounds: vec![round(1.0), round(900.0), round(2.0)] };
+        let row = Row {
+            key: TAX_APART,
+            name: "x",
+            signed: true,
+            rounds: vec![round(1.0), round(900.0), round(2.0)],
+        };
         assert_eq!(row.median(), round(2.0));
         assert_eq!(row.cells()[..2], ["x".to_owned(), "+2.0".to_owned()]);
         assert!(rows(&[]).is_empty());
     }
 
     #[test]
-    fn agreement_is_of_the_median_and_the_99th_percentile() {
-        for (p50, p99, agree) in [(4.9, -4.9, true), (5.1, 0.0, false), (0.0, -5.1, false)] {
-            let said = verdict([p50, 99.0, p99, 99.0, 99.0]);
-            assert_eq!(!said.contains("do not"), agree, "{said}");
-        }
+    fn agreement_is_of_the_median_and_the_99th_percentile_of_both() {
+        let row = |key, p50, p99| Row {
+            key,
+            name: "x",
+            signed: true,
+            rounds: vec![QUANTILES.map(|(name, _)| match name {
+                "p50" => p50,
+                "p99" => p99,
+                _ => 1e6,
+            })],
+        };
+        let check = |tax: [f64; 2], total: [f64; 2], inside_us, agree, says: &str| {
+            let rows = [
+                row(TAX_APART, tax[0], tax[1]),
+                row(TOTAL_APART, total[0], total[1]),
+                row(TAX, 50.0, 90.0),
+                row(TOTAL, 100.0, inside_us),
+            ];
+            let verdict = verdict(&rows).expect("figures");
+            assert_eq!((verdict.agree, verdict.words.contains(says)), (agree, true), "{}", verdict.words);
+        };
+        check(
+            [4.9, -4.9],
+            [1.0, -1.0],
+            200.0,
+            true,
+            "agree within 5 µs: the gateway's time p50 +4.9 µs, p99 -4.9",
+        );
+        check([5.1, 0.0], [1.0, -1.0], 200.0, false, "do not agree within 5 µs");
+        check([1.0, 0.0], [1.0, -5.1], 200.0, false, "do not agree within 5 µs");
+        check(
+            [1.0, 0.0],
+            [1.0, -15.0],
+            2_800.0,
+            false,
+            "agree within a cell of the gateway's histograms (16 µs)",
+        );
+        assert!(verdict(&[row(TAX_APART, 1.0, 1.0)]).is_none());
+        assert!((cell_us(640.0) - 4.096).abs() < 1e-9);
     }
 }

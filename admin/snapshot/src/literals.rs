@@ -27,16 +27,14 @@ impl Literals {
     /// The number of a literal with this hash that `is_it` says yes to.
     pub(crate) fn find(&self, hash: u32, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         let slots = &self.slots[..];
-        let mut at = hash as usize;
-        for _ in slots {
-            let slot = slots.get(at & (slots.len() - 1))?;
+        for step in 0..slots.len() {
+            let slot = slots.get((hash as usize).wrapping_add(step) & (slots.len() - 1))?;
             if slot.index == FREE {
                 return None;
             }
             if slot.hash == hash && is_it(slot.index) {
                 return Some(slot.index);
             }
-            at += 1;
         }
         None
     }

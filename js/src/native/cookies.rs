@@ -8,7 +8,7 @@ use crate::host::{Exchange, Side};
 
 /// `cookie(g, name)`: the value of the first cookie of that name, or undefined.
 pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>) -> rquickjs::Result<()> {
-    hot::install(ctx, table, c"cookie", |ctx, bridge, [g, name, _]| {
+    hot::install(ctx, table, c"cookie", |ctx, bridge, [g, name]| {
         let name = Utf8::read(ctx, name)?;
         let generation = hot::integer(g).unwrap_or(u32::MAX);
         let found = bridge.ask(ctx, generation, |exchange| {

@@ -129,15 +129,15 @@ impl Drop for Utf8 {
     }
 }
 
-/// Puts a function of three arguments into a table. It may capture nothing: the engine knows it by its code alone.
-pub(super) fn install<'js, F>(
+/// Puts a function of `N` arguments into a table. It may capture nothing: the engine knows it by its code alone.
+pub(super) fn install<'js, const N: usize, F>(
     ctx: &Ctx<'js>,
     table: &Object<'js>,
     name: &CStr,
     function: F,
 ) -> rquickjs::Result<()>
 where
-    F: for<'a> Fn(&Ctx<'a>, &Bridge, [JSValue; 3]) -> rquickjs::Result<JSValue> + Copy + 'static,
+    F: for<'a> Fn(&Ctx<'a>, &Bridge, [JSValue; N]) -> rquickjs::Result<JSValue> + Copy + 'static,
 {
     const { assert!(size_of::<F>() == 0, "it captures nothing") };
     let _ = function;
@@ -147,20 +147,25 @@ where
         let raw = ctx.as_raw().as_ptr();
         Value::from_raw(
             ctx.clone(),
-            qjs::JS_NewCFunction2(raw, Some(enter_one::<F>), name.as_ptr(), 3, kind, 0),
+            qjs::JS_NewCFunction2(raw, Some(enter_one::<N, F>), name.as_ptr(), N as i32, kind, 0),
         )
     };
     table.set(name.to_str()?, value)
 }
 
-unsafe extern "C" fn enter_one<F>(ctx: *mut JSContext, _: JSValue, _: i32, argv: *mut JSValue) -> JSValue
+unsafe extern "C" fn enter_one<const N: usize, F>(
+    ctx: *mut JSContext,
+    _: JSValue,
+    _: i32,
+    argv: *mut JSValue,
+) -> JSValue
 where
-    F: for<'a> Fn(&Ctx<'a>, &Bridge, [JSValue; 3]) -> rquickjs::Result<JSValue> + Copy + 'static,
+    F: for<'a> Fn(&Ctx<'a>, &Bridge, [JSValue; N]) -> rquickjs::Result<JSValue> + Copy + 'static,
 {
-    // SAFETY: the function was declared with three arguments, so the engine gives at least these; a type without size has one
+    // SAFETY: the function was declared with `N` arguments, so the engine gives at least these; a type without size has one
     // value, which was there when `install` was called.
     let (arguments, function) =
-        unsafe { ([*argv, *argv.add(1), *argv.add(2)], NonNull::<F>::dangling().read()) };
+        unsafe { (std::array::from_fn(|at| *argv.add(at)), NonNull::<F>::dangling().read()) };
     // SAFETY: null, or the bridge that `attach` put there and `detach` takes away before it dies.
     let Some(bridge) = (unsafe { qjs::JS_GetContextOpaque(ctx).cast::<Bridge>().as_ref() }) else {
         return fail(ctx, "the request is over");
@@ -193,6 +198,23 @@ pub(super) fn hand_over(value: Value<'_>) -> JSValue {
 
 pub(super) fn number(n: i32) -> JSValue {
     qjs::JS_MKVAL(qjs::JS_TAG_INT, n)
+}
+
+pub(super) fn is_string(value: JSValue) -> bool {
+    // SAFETY: looks at the tag only.
+    unsafe { qjs::JS_IsString(value) }
+}
+
+pub(super) fn is_undefined(value: JSValue) -> bool {
+    // SAFETY: looks at the tag only.
+    unsafe { qjs::JS_IsUndefined(value) }
+}
+
+/// `false`, and nothing that could be taken for it.
+pub(super) fn is_false(value: JSValue) -> bool {
+    // SAFETY: looks at the tag only.
+    let is_boolean = unsafe { qjs::JS_VALUE_GET_TAG(value) == qjs::JS_TAG_BOOL };
+    is_boolean && !is_true(value)
 }
 
 /// `true`, and nothing that could be taken for it.

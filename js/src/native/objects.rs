@@ -286,36 +286,36 @@ const ALL: [Kind; 5] = [Kind::Context, Kind::Request, Kind::Headers, Kind::Upstr
 
 pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>) -> rquickjs::Result<()> {
     // `handle(object)`: its number.
-    hot::install(ctx, table, c"handle", |ctx, bridge, [object, ..]| {
+    hot::install(ctx, table, c"handle", |ctx, bridge, [object]| {
         match ALL.into_iter().find_map(|kind| handle(bridge, object, kind)) {
             Some(handle) => Ok(hot::number(handle as i32)),
             None => Err(stranger(ctx, "object of a request")),
         }
     })?;
     // `lease(object)`: the lease's number alone.
-    hot::install(ctx, table, c"lease", |ctx, bridge, [object, ..]| {
+    hot::install(ctx, table, c"lease", |ctx, bridge, [object]| {
         match ALL.into_iter().find_map(|kind| handle(bridge, object, kind)) {
             Some(handle) => Ok(hot::number((handle >> 2) as i32)),
             None => Err(stranger(ctx, "object of a request")),
         }
     })?;
     // `current()`: the number of the lease that is open.
-    hot::install(ctx, table, c"current", |_, bridge, _| Ok(hot::number(bridge.generation() as i32)))?;
+    hot::install(ctx, table, c"current", |_, bridge, []| Ok(hot::number(bridge.generation() as i32)))?;
     // `know()`: the prelude keeps something of that lease. `hold()`: and something that is only here.
-    hot::install(ctx, table, c"know", |_, bridge, _| {
+    hot::install(ctx, table, c"know", |_, bridge, []| {
         bridge.objects.known.set(Some(bridge.generation()));
         Ok(qjs::JS_UNDEFINED)
     })?;
-    hot::install(ctx, table, c"hold", |_, bridge, _| {
+    hot::install(ctx, table, c"hold", |_, bridge, []| {
         bridge.objects.held.set(Some(bridge.generation()));
         Ok(qjs::JS_UNDEFINED)
     })?;
     // `enter(phase)`: the context object, for the test kit.
-    hot::install(ctx, table, c"enter", |ctx, bridge, [phase, ..]| {
+    hot::install(ctx, table, c"enter", |ctx, bridge, [phase]| {
         Ok(enter(ctx.as_raw().as_ptr(), bridge, hot::integer(phase).unwrap_or(0) as u8))
     })?;
     // `shape(name, prototype)`: objects of that kind have this prototype, which gets the methods that are here.
-    hot::install(ctx, table, c"shape", |ctx, bridge, [name, prototype, _]| {
+    hot::install(ctx, table, c"shape", |ctx, bridge, [name, prototype]| {
         let name = hot::Utf8::read(ctx, name)?;
         match KINDS.iter().position(|kind| kind.to_bytes() == name.bytes()) {
             Some(at) => shape(ctx, bridge, ALL[at], prototype).map(|()| qjs::JS_UNDEFINED),

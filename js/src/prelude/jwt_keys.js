@@ -133,7 +133,7 @@ function remembered(text, asked = "", usage, importing) {
   const at = kept(text, asked, signs);
   if (at >= 0) return places[at];
   const made = importing();
-  places[keep(text, asked, signs)] = made;
+  places[keep(text, asked, signs, made.key)] = made;
   return made;
 }
 

@@ -180,9 +180,12 @@ export const isKey = (value) => value instanceof CryptoKey;
 export const importKey = (form, data, algorithm, usage) =>
   imported(form, form === "jwk" ? jwk(data) : data, normalize("importKey", algorithm), false, [usage]);
 export const sign = (algorithm, key, data) => call("sign", algorithm, handleOf(key), data);
-export const { decodeBase64Url, encodeBase64Url, tokenPart, kept, keep } = subtleNatives;
+export const { decodeBase64Url, encodeBase64Url, tokenPart, kept, verifyKept } = subtleNatives;
 
-const { verifyToken: verifyNative } = subtleNatives;
+const { verifyToken: verifyNative, keep: keepNative } = subtleNatives;
+
+// The place of a key that came as a text; `key` is its CryptoKey, if the text was a secret.
+export const keep = (text, asked, signs, key) => keepNative(text, asked, signs, key === undefined ? undefined : handleOf(key));
 
 // True or false, or a number: what is wrong with the token.
 export function verifyToken(alg, key, token) {

@@ -305,3 +305,75 @@ fn keys_that_were_imported_before() {
         assert_eq!(run(&format!("const ANY = {any} as any; {statements}")), expected, "{statements}");
     }
 }
+
+#[test]
+fn what_goes_quickly_is_what_would_go_slowly() {
+    let headers = [
+        r#"{"alg":"HS256","typ":"JWT"}"#,
+        r#"{"alg":"HS256","kid":"a"}"#,
+        r#"{"alg":"HS256","kid":7}"#,
+        r#"{"alg":"HS256","kid":null}"#,
+        r#"{"alg":"HS256","alg":"HS256"}"#,
+        r#"{"alg":"HS512"}"#,
+        r#"{"alg":"none"}"#,
+        r#"{}"#,
+        r#"[]"#,
+        r#"{"alg":"HS256","crit":null}"#,
+        r#"{"alg":"HS256","b64":true}"#,
+        r#"{"alg":"HS256","cty":"JWT"}"#,
+        r#"{"__proto__":{"alg":"HS256"}}"#,
+        r#"{"alg":"HS256""#,
+    ];
+    let payloads = [
+        r#"{"iss":"a","aud":"b","exp":1700000001}"#,
+        r#"{"iss":"a","aud":["b"],"exp":1700000001.5}"#,
+        r#"{"iss":"x","aud":"b","exp":1700000001}"#,
+        r#"{"iss":"a","aud":"x","exp":1700000001}"#,
+        r#"{"iss":"a","aud":"b","exp":1700000000}"#,
+        r#"{"iss":"a","aud":"b","exp":"1700000001"}"#,
+        r#"{"iss":"a","aud":"b","exp":1e400}"#,
+        r#"{"iss":"a","aud":"b"}"#,
+        r#"{"iss":"a","aud":"b","exp":1700000001,"nbf":1700000000,"iat":5}"#,
+        r#"{"iss":"a","aud":"b","exp":1700000001,"nbf":1700000001}"#,
+        r#"{"iss":"a","aud":"b","exp":1700000001,"nbf":null}"#,
+        r#"{"iss":"a","aud":"b","exp":1700000001,"iat":"now"}"#,
+        r#"{"iss":"a","iss":"a","aud":"b","exp":1700000001}"#,
+        r#"{"__proto__":{"exp":1700000001},"iss":"a","aud":"b"}"#,
+        r#"{"aud":"b","exp":1700000001}"#,
+        r#""text""#,
+        r#"null"#,
+    ];
+    let (headers, payloads) = (serde_json::json!(headers), serde_json::json!(payloads));
+    let statements = format!(
+        "const b64 = (s: any) => btoa(s).replace(/=/g, '').replace(/\\+/g, '-').replace(/\\//g, '_');
+         const sign = (input: string, key: string) => input + '.' + createHmac('sha256', key).update(input).digest('base64rawurl');
+         const options: any[] = [
+            {{ issuer: 'a', audience: 'b' }}, {{ issuer: false, audience: false }}, {{ issuer: ['a'], audience: 'b' }}, {{ issuer: 'a' }},
+            {{ issuer: 'a', audience: 'b', algorithm: 'HS256' }}, {{ issuer: 'a', audience: 'b', algorithm: 'HS384' }},
+         ];
+         const told = async (token: any, key: any, o: any) => {{
+            try {{ return JSON.stringify(await verifyJwt(token, key, o)) }} catch (e: any) {{ return e.name + e.code + e.message }}
+         }};
+         let right = 0, tried = 0;
+         const keys = ['secret', 'other'];
+         for (const algorithm of [undefined, 'HS256']) for (const key of keys)
+            await verifyJwt(sign(b64({first}) + '.' + b64({claims}), key), key, {{ issuer: 'a', audience: 'b', algorithm }} as any);
+         const tokens: any[] = [undefined, 7, '', '.', '..', '...', 'a.b.c'];
+         for (const header of {headers}) for (const payload of {payloads}) {{
+            const token = sign(b64(header) + '.' + b64(payload), 'secret');
+            tokens.push(token, token.slice(0, -3) + 'AAA');
+         }}
+         tokens.push(tokens[7] + '=', tokens[7] + 'AAAA', tokens[7].slice(0, -1), tokens[7].replace('.', '..'), tokens[7] + '.');
+         const known = tokens.slice(0, 8);
+         for (const [key, some] of [['secret', tokens], ['other', known]] as any) for (const token of some) for (const o of options) {{
+            const [quick, slow] = [await told(token, key, o), await told(token, key, {{ ...o, toleranceSeconds: 1e-9 }})];
+            tried++;
+            if (quick !== slow) return token + ' ' + key + JSON.stringify(o) + ': ' + quick + ' but ' + slow;
+            if (quick.startsWith('{{')) right++;
+         }}
+         return right + ' of ' + tried",
+        first = r#"'{"alg":"HS256","typ":"JWT"}'"#,
+        claims = r#"'{"iss":"a","aud":"b","exp":1700000001}'"#,
+    );
+    assert_eq!(run(&statements), "30 of 2976");
+}

@@ -2,8 +2,8 @@
 
 /// What modules of these tests begin with.
 pub(crate) const PRELUDE: &str = r#"
-import { verifyJwt, verifyJws, signJwt, timingSafeEqual, createHash } from 'tidegate/crypto';
-const used = [verifyJwt, verifyJws, signJwt, timingSafeEqual, createHash];
+import { verifyJwt, verifyJws, signJwt, timingSafeEqual, createHash, createHmac } from 'tidegate/crypto';
+const used = [verifyJwt, verifyJws, signJwt, timingSafeEqual, createHash, createHmac];
 const subtle = crypto.subtle;
 const hex = (b: any) => Array.from(new Uint8Array(b), (x) => x.toString(16).padStart(2, '0')).join('');
 const un = (s: string) => new Uint8Array((s.match(/../g) ?? []).map((x) => parseInt(x, 16)));

@@ -79,6 +79,16 @@ impl HmacKey {
         Ok(Made { kind: Kind::Secret, material: Material::Hmac(HmacKey { hash, bytes, keyed }) })
     }
 
+    /// Its JWS name (RFC 7518, section 3.2); none of a hash that tokens do not have is ever asked for.
+    pub(super) fn alg(&self) -> &'static str {
+        match self.hash {
+            Hash::Sha1 => "HS1",
+            Hash::Sha256 => "HS256",
+            Hash::Sha384 => "HS384",
+            Hash::Sha512 => "HS512",
+        }
+    }
+
     /// Where a sum by this key begins.
     pub(super) fn keyed(&self) -> State {
         self.keyed.clone()

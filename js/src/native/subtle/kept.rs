@@ -3,6 +3,8 @@
 
 use zeroize::Zeroizing;
 
+use crate::native::crypto::State;
+
 /// Most keys that are kept; the oldest goes first.
 const MOST: usize = 32;
 /// Longest text that is kept, bytes.
@@ -13,11 +15,29 @@ pub(crate) struct Kept {
     text: Zeroizing<Vec<u8>>,
     asked: Vec<u8>,
     signs: bool,
+    /// Of an HMAC key: its JWS name and a sum of nothing yet.
+    begun: Option<(&'static str, State)>,
+    /// The header, as tokens have it, that was last found plain for this key: most of them have the same.
+    header: Vec<u8>,
 }
+
+/// Longest header that is remembered.
+const LONGEST_HEADER: usize = 256;
 
 impl Kept {
     pub(super) fn new(text: &[u8], asked: &[u8], signs: bool) -> Kept {
-        Kept { text: Zeroizing::new(text.to_vec()), asked: asked.to_vec(), signs }
+        Kept {
+            text: Zeroizing::new(text.to_vec()),
+            asked: asked.to_vec(),
+            signs,
+            begun: None,
+            header: Vec::new(),
+        }
+    }
+
+    /// The same with how a sum by it begins; `alg` is the key's own.
+    pub(super) fn begun(self, alg: &'static str, keyed: State) -> Kept {
+        Kept { begun: Some((alg, keyed)), ..self }
     }
 }
 
@@ -33,6 +53,29 @@ impl KeptKeys {
     /// The place of a key.
     pub(super) fn find(&self, text: &[u8], asked: &[u8], signs: bool) -> Option<usize> {
         self.all.iter().position(|kept| kept.signs == signs && kept.asked == asked && *kept.text == *text)
+    }
+
+    fn of(&self, text: &[u8], asked: &[u8]) -> Option<&Kept> {
+        self.find(text, asked, false).and_then(|at| self.all.get(at))
+    }
+
+    /// Where a sum by a key that verifies begins, its algorithm, and whether that header is known to be plain.
+    pub(super) fn begun(
+        &self,
+        text: &[u8],
+        asked: &[u8],
+        header: &[u8],
+    ) -> Option<(&'static str, State, bool)> {
+        let kept = self.of(text, asked)?;
+        kept.begun.as_ref().map(|(alg, keyed)| (*alg, keyed.clone(), kept.header == header))
+    }
+
+    /// That header is plain: it names the key's algorithm, and asks for nothing.
+    pub(super) fn learn(&mut self, text: &[u8], asked: &[u8], header: &[u8]) {
+        if let Some(at) = self.find(text, asked, false).filter(|_| header.len() <= LONGEST_HEADER) {
+            self.all[at].header.clear();
+            self.all[at].header.extend_from_slice(header);
+        }
     }
 
     /// A place for a key, taken from the oldest one if there is none left. One that is too long shares a place with
@@ -72,7 +115,20 @@ mod tests {
         assert_eq!(keys.put(Kept::new(b"newer", b"", true)), 1);
         assert_eq!(keys.find(&0u32.to_le_bytes(), b"HS256", false), None);
         assert_eq!(keys.find(b"new", b"", false), Some(0));
-        assert_eq!(keys.put(Kept::new(&[7; LONGEST + 1], b"", false)), 2);
+        // How a sum begins is known of keys that verify, with the header that was plain.
+        let keyed = State::keyed("sha256", b"new").expect("a hash that is there");
+        keys.put(Kept::new(b"mac", b"", false).begun("HS256", keyed));
+        for (text, header, expected) in [
+            ("mac", "h", Some(false)),
+            ("mac", "h", Some(true)),
+            ("mac", "other", Some(false)),
+            ("new", "h", None),
+        ] {
+            let begun = keys.begun(text.as_bytes(), b"", header.as_bytes());
+            assert_eq!(begun.map(|(_, _, is_known)| is_known), expected, "{text} {header}");
+            keys.learn(text.as_bytes(), b"", b"h");
+        }
+        assert_eq!(keys.put(Kept::new(&[7; LONGEST + 1], b"", false)), 3);
         assert_eq!(keys.find(&[7; LONGEST + 1], b"", false), None);
     }
 }

@@ -16,6 +16,7 @@ mod key;
 mod keys;
 mod names;
 mod parameters;
+mod quick;
 mod refusal;
 mod rsa;
 mod tokens;
@@ -46,6 +47,7 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, natives: &Object<'js>, bridge: &Rc<Bridg
     keys::fill(ctx, &table, bridge, &taken)?;
     uses::fill(ctx, &table, bridge)?;
     tokens::fill(ctx, &table)?;
+    quick::fill(ctx, &table)?;
     let decode = |ctx: Ctx<'js>, text: Text| match URL_SAFE_NO_PAD.decode(text.0) {
         Ok(bytes) => TypedArray::<u8>::new_copy(ctx, &bytes),
         Err(_) => Err(Exception::throw_type(&ctx, "this is not base64url without padding")),

@@ -20,7 +20,7 @@ use crate::native::hot::{self, Utf8};
 /// What is wrong with a token, in the order in which the prelude has its sentences.
 #[derive(Clone, Copy)]
 #[repr(i32)]
-enum Wrong {
+pub(super) enum Wrong {
     /// It has not three parts.
     Parts = 1,
     /// The part is not base64url without padding.
@@ -39,9 +39,10 @@ enum Wrong {
 
 /// `tokenPart`, `verifyToken`, `kept`, `keep`.
 pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>) -> rquickjs::Result<()> {
-    hot::install(ctx, table, c"tokenPart", |ctx, _, [token, which, _]| {
+    hot::install(ctx, table, c"tokenPart", |ctx, _, [token, which]| {
         let token = Utf8::read(ctx, token)?;
-        Ok(match part(ctx, token.bytes(), (hot::integer(which) == Some(1)).into())? {
+        let Some(parts) = split(token.bytes()) else { return Ok(hot::number(Wrong::Parts as i32)) };
+        Ok(match part(ctx, parts[usize::from(hot::integer(which) == Some(1))], false)? {
             Ok(object) => hot::hand_over(object),
             Err(wrong) => hot::number(wrong as i32),
         })
@@ -61,24 +62,41 @@ pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>) -> rquickjs::Result
         Ok(hot::number(found.map_or(-1, |at| at as i32)))
     })?;
     // The place for one more, which may have been another's.
-    hot::install(ctx, table, c"keep", |ctx, bridge, [text, asked, signs]| {
+    hot::install(ctx, table, c"keep", |ctx, bridge, [text, asked, signs, key]| {
         let (text, asked) = (Utf8::read(ctx, text)?, Utf8::read(ctx, asked)?);
-        let kept = Kept::new(text.bytes(), asked.bytes(), hot::is_true(signs));
+        let mut kept = Kept::new(text.bytes(), asked.bytes(), hot::is_true(signs));
+        if !hot::is_undefined(key) {
+            let key = Class::<Key>::from_js(ctx, hot::value(ctx, key))?;
+            if let Material::Hmac(hmac) = &key.borrow().material {
+                kept = kept.begun(hmac.alg(), hmac.keyed());
+            }
+        }
         Ok(hot::number(bridge.kept_keys.borrow_mut().put(kept) as i32))
     })
 }
 
 /// The three parts of a token.
-fn split(token: &[u8]) -> Option<[&[u8]; 3]> {
+pub(super) fn split(token: &[u8]) -> Option<[&[u8]; 3]> {
     let mut parts = token.split(|byte| *byte == b'.');
     let three = [parts.next()?, parts.next()?, parts.next()?];
     parts.next().is_none().then_some(three)
 }
 
-/// Header or payload as an object without a member twice.
-fn part<'js>(ctx: &Ctx<'js>, token: &[u8], which: usize) -> rquickjs::Result<Result<Value<'js>, Wrong>> {
-    let Some(parts) = split(token) else { return Ok(Err(Wrong::Parts)) };
-    let Ok(mut json) = URL_SAFE_NO_PAD.decode(parts[which]) else { return Ok(Err(Wrong::Encoding)) };
+/// Base64url without padding (RFC 7515, section 2).
+pub(super) fn decoded(text: &[u8]) -> Result<Vec<u8>, Wrong> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| Wrong::Encoding)
+}
+
+/// Header or payload as an object without a member twice; that is not looked at again if it is known.
+pub(super) fn part<'js>(
+    ctx: &Ctx<'js>,
+    text: &[u8],
+    is_known: bool,
+) -> rquickjs::Result<Result<Value<'js>, Wrong>> {
+    let mut json = match decoded(text) {
+        Ok(json) => json,
+        Err(wrong) => return Ok(Err(wrong)),
+    };
     let length = json.len();
     // The engine wants to find a zero behind it.
     json.push(0);
@@ -94,7 +112,7 @@ fn part<'js>(ctx: &Ctx<'js>, token: &[u8], which: usize) -> rquickjs::Result<Res
     }
     Ok(match value.is_object() && !value.is_array() {
         false => Err(Wrong::Shape),
-        true if names::repeat(text) => Err(Wrong::Twice),
+        true if !is_known && names::repeat(text) => Err(Wrong::Twice),
         true => Ok(value),
     })
 }

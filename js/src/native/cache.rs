@@ -3,8 +3,9 @@
 
 use std::rc::Rc;
 
-use rquickjs::{Ctx, Exception, Function as JsFunction, IntoJs, Object, TypedArray, Value};
+use rquickjs::{Ctx, Exception, Function as JsFunction, IntoJs, Object, TypedArray, Value, qjs};
 
+use super::hot::{self, Utf8};
 use super::operations::{NEEDS_A_REQUEST, start};
 use super::{Text, bytes_of, is_string};
 use crate::bridge::{Bridge, throw};
@@ -85,12 +86,13 @@ pub(super) fn storage<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Brid
 
 /// What every context has.
 pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {
-    let b = bridge.clone();
-    let secret = move |ctx: Ctx<'js>, Text(name): Text| {
-        b.grants.secret(&name).map_err(|missing| refuse(&ctx, &missing))?;
-        b.host.secret(&name).map_err(|refused| throw(&ctx, &refused))
-    };
-    table.set("secret", JsFunction::new(ctx.clone(), secret)?)?;
+    hot::install(ctx, table, c"secret", |ctx, bridge, [name]| {
+        let name = Utf8::read(ctx, name)?;
+        let name = name.lossy();
+        bridge.grants.secret(&name).map_err(|missing| refuse(ctx, &missing))?;
+        let value = bridge.host.secret(&name).map_err(|refused| throw(ctx, &refused))?;
+        Ok(value.map_or(qjs::JS_UNDEFINED, |value| hot::string(ctx.as_raw().as_ptr(), value.as_bytes())))
+    })?;
     let b = bridge.clone();
     let env = move |ctx: Ctx<'js>, Text(name): Text| {
         b.grants.env(&name).map_err(|missing| refuse(&ctx, &missing))?;

@@ -39,6 +39,7 @@ const OPS: [(Op, &CStr); 7] = [
 
 pub(super) fn fill<'js>(ctx: &Ctx<'js>, table: &Object<'js>, bridge: &Rc<Bridge>) -> rquickjs::Result<()> {
     attach(ctx, bridge);
+    resolved(ctx, table)?;
     for (op, name) in OPS {
         let raw = ctx.as_raw().as_ptr();
         let entry = qjs::JSCFunctionType { generic_magic: Some(enter) };
@@ -182,6 +183,32 @@ where
             fail(ctx, "the host failed")
         }
     }
+}
+
+/// `resolved(value)`: a promise of it, for a third of what a function that is async itself would take. The value must be no
+/// thenable of a module's.
+fn resolved<'js>(ctx: &Ctx<'js>, table: &Object<'js>) -> rquickjs::Result<()> {
+    install(ctx, table, c"resolved", |ctx, _, [mut value]| {
+        let raw = ctx.as_raw().as_ptr();
+        let mut settle = [qjs::JS_UNDEFINED; 2];
+        // SAFETY: a live context, room for the two functions, which are freed, and a value that the engine lent.
+        unsafe {
+            let promise = qjs::JS_NewPromiseCapability(raw, settle.as_mut_ptr());
+            if qjs::JS_IsException(promise) {
+                return Err(rquickjs::Error::Exception);
+            }
+            let done = qjs::JS_Call(raw, settle[0], qjs::JS_UNDEFINED, 1, &mut value);
+            let has_failed = qjs::JS_IsException(done);
+            for used in [done, settle[0], settle[1]] {
+                qjs::JS_FreeValue(raw, used);
+            }
+            if has_failed {
+                qjs::JS_FreeValue(raw, promise);
+                return Err(rquickjs::Error::Exception);
+            }
+            Ok(promise)
+        }
+    })
 }
 
 /// A value that the engine lent, with a reference of its own.

@@ -53,17 +53,18 @@ export function timingSafeEqual(a, b) {
 }
 
 // JSON web tokens and signatures; see jwt.js.
-const jwt = () => from("tidegate:jwt", "jwt");
+let loaded;
+const jwt = () => (loaded ??= from("tidegate:jwt", "jwt"));
 
-// A function that is not async itself gives its promise for half the price.
-const settled = Promise.resolve.bind(Promise);
+// A function that is not async itself gives its promise for less.
+const { resolved } = native;
 const rejected = async (error) => {
   throw error;
 };
 
 export function verifyJwt(token, key, options) {
   try {
-    return settled(jwt().verifyJwt(token, key, options));
+    return resolved(jwt().verifyJwt(token, key, options));
   } catch (error) {
     return rejected(error);
   }
@@ -71,7 +72,7 @@ export function verifyJwt(token, key, options) {
 
 export function verifyJws(token, key, options) {
   try {
-    return settled(jwt().verifyJws(token, key, options));
+    return resolved(jwt().verifyJws(token, key, options));
   } catch (error) {
     return rejected(error);
   }

@@ -170,14 +170,22 @@ fn warnings(measured: &Measured) -> Vec<String> {
 fn done(measured: &Measured) -> String {
     let Measured { rate, connections, length, every, cpu, elsewhere, rounds, .. } = measured;
     let busy = busy(measured).map_or(f64::NAN, |busy| busy.median * 100.0);
-    let behind = if elsewhere.is_behind { ", behind load and upstream" } else { "" };
+    let place = match (elsewhere.is_behind, elsewhere.cpu == *cpu) {
+        (_, true) => format!("the shard and all else of the gateway on CPU {cpu}"),
+        (true, _) => format!(
+            "the shard alone on CPU {cpu}, all else of the gateway on CPU {}, behind load and upstream",
+            elsewhere.cpu
+        ),
+        (false, _) => {
+            format!("the shard alone on CPU {cpu}, all else of the gateway on CPU {}", elsewhere.cpu)
+        }
+    };
     format!(
         "{rate:.0} requests a second ({busy:.0} % of the shard) over {connections} connections, {} rounds of 3 runs of \
-         {:.0} s, a scrape every {:.1} s; the shard alone on CPU {cpu}, all else of the gateway on CPU {}{behind}",
+         {:.0} s, a scrape every {:.1} s; {place}",
         rounds.len(),
         length.as_secs_f64(),
-        every.as_secs_f64(),
-        elsewhere.cpu
+        every.as_secs_f64()
     )
 }
 

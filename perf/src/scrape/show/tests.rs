@@ -99,6 +99,18 @@ fn tables_say_what_was_done_and_seen() {
 }
 
 #[test]
+fn where_threads_were_is_said() {
+    for (cpu, is_behind, said) in [
+        (5, true, "the shard alone on CPU 3, all else of the gateway on CPU 5, behind load and upstream"),
+        (5, false, "the shard alone on CPU 3, all else of the gateway on CPU 5"),
+        (3, false, "the shard and all else of the gateway on CPU 3"),
+    ] {
+        let measured = Measured { elsewhere: Elsewhere { cpu, is_behind }, ..measured(&[[1.0; 3]]) };
+        assert!(done(&measured).ends_with(said), "{}", done(&measured));
+    }
+}
+
+#[test]
 fn a_run_without_a_scrape_is_said() {
     let mut measured = measured(&[[10.0, 10.0, 10.0]]);
     assert!(warnings(&measured).is_empty(), "{:?}", warnings(&measured));

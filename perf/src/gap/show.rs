@@ -127,7 +127,7 @@ pub(crate) fn table(measured: &Measured) -> String {
     let head = ["µs"].into_iter().chain(QUANTILES.map(|(name, _)| name)).map(str::to_owned).collect();
     let cells: Vec<Vec<String>> = [head].into_iter().chain(found.iter().map(Row::cells)).collect();
     align(&mut text, &cells);
-    let verdict = verdict(&found);
+    let verdict = verdict(&found, is_disturbed(rounds));
     if let Some(verdict) = &verdict {
         let _ = writeln!(text, "  {}", verdict.words);
     }
@@ -158,8 +158,9 @@ struct Verdict {
     words: String,
 }
 
-/// None where the gateway has told nothing.
-fn verdict(rows: &[Row]) -> Option<Verdict> {
+/// None where the gateway has told nothing. A load that was late in most rounds has no say: the machine was busy then, and
+/// the two sides count other exchanges.
+fn verdict(rows: &[Row], is_disturbed: bool) -> Option<Verdict> {
     let of = |key: &str| rows.iter().find(|row| row.key == key).map(Row::median);
     let at = |figures: Figures, name: &str| {
         QUANTILES.iter().position(|(known, _)| *known == name).map_or(f64::NAN, |at| figures[at])
@@ -178,11 +179,17 @@ fn verdict(rows: &[Row]) -> Option<Verdict> {
     }
     let how = match (agree, within_cells) {
         (true, _) => format!("agree within {AGREED_US:.0} µs"),
+        (false, _) if is_disturbed => "cannot be compared, since the load was late itself".into(),
         (false, true) => format!("agree within a cell of the gateway's histograms ({widest_us:.0} µs)"),
         (false, false) => format!("do not agree within {AGREED_US:.0} µs"),
     };
     let words = format!("inside and outside {how}: {} (outside - inside)", parts.join("; "));
     Some(Verdict { agree, words })
+}
+
+/// Whether the load did not keep its word in most rounds.
+fn is_disturbed(rounds: &[Round]) -> bool {
+    2 * rounds.iter().filter(|round| round.load.late()).count() > rounds.len()
 }
 
 /// How wide the cell of the gateway's histograms is that a time falls in: they have 128 to a doubling.
@@ -217,12 +224,12 @@ pub(crate) fn json(measured: &Measured) -> Value {
         "incomplete": incomplete, "warnings": warnings(rounds), "machine": machine.json(),
         "arrival_stamps": stamped,
     });
-    let rows = rows(rounds);
-    if let Some(verdict) = verdict(&rows) {
+    let found = rows(rounds);
+    if let Some(verdict) = verdict(&found, is_disturbed(rounds)) {
         value["agree"] = json!(verdict.agree);
         value["verdict"] = json!(verdict.words);
     }
-    for row in rows {
+    for row in found {
         let each: Vec<Value> = row.rounds.iter().copied().map(named).collect();
         value[row.key] = json!({"median": named(row.median()), "rounds": each});
     }
@@ -259,14 +266,16 @@ mod tests {
                 _ => 1e6,
             })],
         };
-        let check = |tax: [f64; 2], total: [f64; 2], inside_us, agree, says: &str| {
+        let check = |tax: [f64; 2], total: [f64; 2], inside_us, agree: bool, says: &str| {
             let rows = [
                 row(TAX_APART, tax[0], tax[1]),
                 row(TOTAL_APART, total[0], total[1]),
                 row(TAX, 50.0, 90.0),
                 row(TOTAL, 100.0, inside_us),
             ];
-            let verdict = verdict(&rows).expect("figures");
+            let verdict = super::verdict(&rows, false).expect("figures");
+            let disturbed = super::verdict(&rows, true).expect("figures");
+            assert_eq!((disturbed.agree, disturbed.words.contains("cannot be compared")), (agree, !agree));
             assert_eq!((verdict.agree, verdict.words.contains(says)), (agree, true), "{}", verdict.words);
         };
         check(
@@ -285,7 +294,7 @@ mod tests {
             false,
             "agree within a cell of the gateway's histograms (16 µs)",
         );
-        assert!(verdict(&[row(TAX_APART, 1.0, 1.0)]).is_none());
+        assert!(verdict(&[row(TAX_APART, 1.0, 1.0)], false).is_none());
         assert!((cell_us(640.0) - 4.096).abs() < 1e-9);
     }
 }

@@ -4,7 +4,7 @@
 
 use super::buffers::{Buffers, GROUP};
 use super::message::{Message, ask_for_times};
-use super::way::{Receive, Way};
+use super::way::{GATHERED, Receive, Way};
 use std::io;
 use std::net::TcpStream;
 use std::os::fd::{AsRawFd, RawFd};
@@ -72,6 +72,12 @@ impl Relay {
         let mut builder = IoUring::builder();
         builder.setup_single_issuer().setup_coop_taskrun().setup_defer_taskrun();
         let ring = builder.build(ENTRIES)?;
+        if way.gather_us > 0 && !ring.params().is_feature_min_timeout() {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "it needs Linux 6.12; --only leaves it out",
+            ));
+        }
         let fds: Vec<RawFd> = sockets.iter().map(AsRawFd::as_raw_fd).collect();
         if way.fixed {
             ring.submitter().register_files(&fds)?;
@@ -127,7 +133,11 @@ impl Relay {
     /// Submits what there is, waits, and follows up on all completions.
     fn turn(&mut self) -> io::Result<()> {
         let patience = types::Timespec::new().sec(PATIENCE_S);
-        match self.ring.submitter().submit_with_args(1, &types::SubmitArgs::new().timespec(&patience)) {
+        let (want, least) = match self.way.gather_us {
+            0 => (1, types::SubmitArgs::new()),
+            us => (GATHERED, types::SubmitArgs::new().min_wait_usec(us)),
+        };
+        match self.ring.submitter().submit_with_args(want, &least.timespec(&patience)) {
             Err(why) if why.raw_os_error() == Some(libc::ETIME) => {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "nothing came from the load"));
             }

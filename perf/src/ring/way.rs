@@ -12,7 +12,12 @@ pub(crate) struct Way {
     pub(crate) fixed: bool,
     /// A receive is armed with the send before it, not when that is complete.
     pub(crate) early: bool,
+    /// How long one completion waits for [`GATHERED`] in all before the thread is woken, in microseconds (Linux 6.12).
+    pub(crate) gather_us: u32,
 }
+
+/// Completions that are worth waking for at once.
+pub(crate) const GATHERED: usize = 32;
 
 /// How bytes come out of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,10 +57,11 @@ const PLAIN: Way = Way {
     receive: Receive::Once,
     fixed: false,
     early: false,
+    gather_us: 0,
 };
 
 /// All of them; the first is what the others are divided by.
-pub(crate) const WAYS: [Way; 10] = [
+pub(crate) const WAYS: [Way; 11] = [
     PLAIN,
     Way {
         name: "multishot",
@@ -91,6 +97,12 @@ pub(crate) const WAYS: [Way; 10] = [
     },
     Way { name: "early", what: "a recv is armed together with the send before it", early: true, ..PLAIN },
     Way { name: "early-fixed", what: "the same, registered sockets", early: true, fixed: true, ..PLAIN },
+    Way {
+        name: "gathered",
+        what: "the ring waits for 32 completions, but for 50 µs at most: every request is late by that",
+        gather_us: 50,
+        ..PLAIN
+    },
 ];
 
 #[cfg(test)]

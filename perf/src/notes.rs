@@ -11,7 +11,7 @@ const DEFERRED: &str = "Where each request has a connection of its own, connecti
 const CLOSED: &str = "Closed loop: each connection asks again when it is answered, so that whoever is faster is asked more \
     often. Load and upstream share a CPU and mostly fill it before the gateway fills its own: requests/s and latencies are \
     then of all three, and the gateway idles in between. Less comes at once then, and each wake-up is for fewer requests: CPU \
-    per request is a little more than that of a gateway that is full.";
+    per request is then not that of a gateway that is full, for nobody here.";
 const PACED: &str = "Fixed rate: open loop, all are asked equally often, half of what the baseline takes in a closed loop \
     (the best of three) unless --rate says otherwise; latencies are from when a request was due.";
 const GIVEN: &str = "Tidegate is a binary that was given (--tidegate): the commit is that of the sources of this command, not \

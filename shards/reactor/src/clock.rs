@@ -66,6 +66,12 @@ fn believed(arrived_ns: u64, turn_ns: u64) -> u64 {
     if (earliest_ns..=turn_ns).contains(&arrived_ns) { arrived_ns } else { turn_ns }
 }
 
+/// Whether what was begun in a turn was waited for, now that it has ended: what a ring can do at once has been done when
+/// the next turn begins.
+pub(crate) fn was_waited_for(turn: u32) -> bool {
+    turn::number().wrapping_sub(turn) != 1
+}
+
 /// About when the kernel took what was last sent to a socket, on the clock of [`precise_ns`].
 pub(crate) fn sent_ns(fd: RawFd) -> u64 {
     match turn::sent_ns(fd) {

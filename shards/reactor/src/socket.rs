@@ -12,7 +12,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, RawFd};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -93,8 +93,8 @@ fn slot<M: FnMut(Vec<u8>) -> F, F: Future<Output = ReadOutcome>>(make: M) -> Slo
 /// The writing half.
 pub struct Writer {
     shared: Rc<Shared>,
-    /// How long writes have waited for room since somebody took this number, nanoseconds. Only what is known for sure:
-    /// from where the kernel took a part of a buffer to where it had taken all.
+    /// How long writes have waited for room since somebody took this number, nanoseconds: those that the kernel could not
+    /// take at once, from where they were begun to where it had taken all.
     pub stalled_ns: u64,
 }
 
@@ -244,7 +244,22 @@ impl Writer {
     pub async fn write_all(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
         let length = bytes.len();
         let stream = self.shared.stream();
-        let (mut result, mut back) = stream.write(std::mem::take(bytes)).await;
+        let (turn, mut began_ns) = (io_uring::turn::number(), 0);
+        let (mut result, mut back) = {
+            let mut write = pin!(stream.write(std::mem::take(bytes)));
+            poll_fn(|context| {
+                let polled = write.as_mut().poll(context);
+                if polled.is_pending() && began_ns == 0 {
+                    began_ns = clock::turn_ns();
+                }
+                polled
+            })
+            .await
+        };
+        // On a ring every write is pending once, until the turn it goes out with is over.
+        if began_ns > 0 && clock::was_waited_for(turn) {
+            self.stalled_ns += clock::turn_ns().saturating_sub(began_ns);
+        }
         let taken = match &result {
             Ok(written) => *written,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
@@ -285,6 +300,30 @@ impl Writer {
     /// About when the kernel had taken the last part of what was written last, on the clock of [`clock::precise_ns`].
     pub fn sent_ns(&self) -> u64 {
         clock::sent_ns(self.shared.fd)
+    }
+
+    /// Whether the peer has reset the connection before it had all that was written: nobody will read it. One that only
+    /// ended its output may still be reading (RFC 9112 section 9.6), and one far away may reset later. Costs a system call.
+    pub fn is_lost(&self) -> bool {
+        /// `TCP_CLOSE`: after a reset, as this end has not closed.
+        const CLOSED: u8 = 7;
+        /// Where `struct tcp_info` has `tcpi_bytes_acked` and, since Linux 4.19, `tcpi_bytes_sent`.
+        const ACKED: usize = 120;
+        const SENT: usize = 200;
+        let mut info = [0u8; 256];
+        let mut length = info.len() as libc::socklen_t;
+        // SAFETY: the descriptor is open; the kernel writes at most `length` bytes and says how many.
+        let result = unsafe {
+            libc::getsockopt(
+                self.shared.fd,
+                libc::IPPROTO_TCP,
+                libc::TCP_INFO,
+                info.as_mut_ptr().cast(),
+                &raw mut length,
+            )
+        };
+        let number = |at: usize| info[at..at + 8].try_into().map_or(0, u64::from_ne_bytes);
+        result == 0 && length as usize >= SENT + 8 && info[0] == CLOSED && number(ACKED) < number(SENT)
     }
 
     /// The deadline of writing.

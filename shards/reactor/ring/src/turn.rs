@@ -77,6 +77,11 @@ pub(crate) fn gather(sends_to: Option<RawFd>) {
     });
 }
 
+/// The number of this turn: it grows by one with every call. It stays what it is where no ring runs on this thread.
+pub fn number() -> u32 {
+    TURN.with(|turn| turn.number.get())
+}
+
 /// When this thread last came back from the kernel, in nanoseconds of `CLOCK_MONOTONIC`: what its ring brought back was
 /// there by then. 0 where no ring has run on it.
 pub fn began_ns() -> u64 {
@@ -127,10 +132,11 @@ mod tests {
 
     #[test]
     fn only_what_went_with_the_last_call_is_in_it() {
-        assert_eq!((began_ns(), sent_ns(3)), (0, 0));
+        assert_eq!((began_ns(), sent_ns(3), number()), (0, 0, 1));
         gather(None);
         gather(Some(7));
         enter(|| Ok(2)).expect("called");
+        assert_eq!(number(), 2);
         let first = sent_ns(7);
         assert!(first <= began_ns() && first > 0);
         gather(Some(8));

@@ -65,14 +65,26 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if text.is_empty() { Err(why()) } else { Ok(total) }
 }
 
-/// Of the latency profile: what is shorter costs more than it tells.
+/// Shards hand their latency profile over so often at least, so that what is shown live is not older, whatever is written.
+const LIVE: Duration = Duration::from_secs(1);
+/// Most rows of the latency profile: with more, memory is spent on routes that nobody looks at.
+const MOST_ROWS: usize = 65_536;
+
+/// Of the latency profile: what is shorter costs more than it tells, what is longer is lost with the process.
 fn interval(text: &str) -> Result<Duration, String> {
     let time = duration(text)?;
     if time < Duration::from_millis(100) {
         Err(format!("{text} is too short: at least 100ms"))
+    } else if time > Duration::from_secs(3_600) {
+        Err(format!("{text} is too long: at most 1h"))
     } else {
         Ok(time)
     }
+}
+
+fn rows(text: &str) -> Result<usize, String> {
+    let within = text.parse().ok().filter(|rows| (1..=MOST_ROWS).contains(rows));
+    within.ok_or_else(|| format!("{text} is no number of rows: 1 to {MOST_ROWS}"))
 }
 
 pub(crate) fn size(text: &str) -> Result<usize, String> {
@@ -139,7 +151,7 @@ pub struct Serve {
     /// Interval logs that are kept
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub hdr_segments: usize,
-    /// Between two intervals of the latency profile, at least 100ms
+    /// How long the intervals in --hdr-dir are, 100ms to 1h; what is shown live is a second old at most
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     pub hdr_interval: Duration,
     /// A record's line: json, clf, combined, or a template as '%{client} %{method} %{path} %{status} %{req.user-agent}'
@@ -163,8 +175,9 @@ pub struct Serve {
     /// Tell clients in a Server-Timing field where the time went; asked: those that send `X-Server-Timing: 1`
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Telling::Never)]
     pub server_timing: Telling,
-    /// Rows of the latency profile on each shard in one interval, up to 100 KB each; what finds no room is counted
-    #[arg(long, value_name = "N", default_value_t = 256)]
+    /// Rows of the latency profile on each shard in one interval, 1 to 65536; each takes up to 300 KB of memory while rows
+    /// are kept; what finds no room is counted in one row, `others`
+    #[arg(long, value_name = "N", default_value = "256", value_parser = rows)]
     pub profile_rows: usize,
     /// Least loud log level: trace, debug, info, warn or error [default: info, or what the file says]
     #[arg(long, value_name = "LEVEL")]
@@ -380,7 +393,7 @@ impl Serve {
             cache_bytes: self.cache_bytes.max(64 << 10),
             cache_value_bytes: self.cache_value_bytes,
             profile_rows: self.profile_rows,
-            hdr_interval: self.hdr_interval,
+            hdr_interval: self.hdr_interval.min(LIVE),
             ..Limits::default()
         }
     }
@@ -398,6 +411,24 @@ mod tests {
                 .chain(["", "10", "s", "1d", "-1s", "1.5s"].map(|bad| (bad, None)))
         {
             assert_eq!(duration(text).ok().map(|d| d.as_millis()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_profile_has_bounds() {
+        let serve = |flag: &str, value: &str| Serve::over(&[flag.into(), value.into()], &Default::default());
+        for (value, live_ms) in [("100ms", 100), ("1s", 1_000), ("1m", 1_000), ("1h", 1_000)] {
+            let serve = serve("--hdr-interval", value).expect(value);
+            assert_eq!(serve.limits(1).hdr_interval.as_millis(), live_ms, "{value}");
+        }
+        for (flag, value) in [
+            ("--hdr-interval", "99ms"),
+            ("--hdr-interval", "61m"),
+            ("--profile-rows", "0"),
+            ("--profile-rows", "65537"),
+            ("--profile-rows", "99999999999999999999"),
+        ] {
+            assert!(serve(flag, value).is_err(), "{flag} {value}");
         }
     }
 

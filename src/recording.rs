@@ -29,6 +29,7 @@ pub fn start(args: &Serve, shards: u16) -> Result<Option<Started>, String> {
     let profile = args.hdr_dir.clone().map(|dir| ProfileOptions {
         files: FileOptions { dir, segment_bytes: args.hdr_segment_bytes, keep_segments: args.hdr_segments },
         interval: args.hdr_interval,
+        most_rows: args.profile_rows,
     });
     if access.is_none() && profile.is_none() {
         return Ok(None);

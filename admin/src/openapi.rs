@@ -110,7 +110,8 @@ fn profile() -> Value {
     let (number, integer) = (json!({ "type": "number" }), json!({ "type": "integer" }));
     let mut phase = json!({
         "type": "object",
-        "description": "Of one phase: total, tax, module, connect, first_byte or transfer.",
+        "description": "Of one phase: total, tax, module, connect, first_byte, transfer or wait; all but the total \
+            together are the total.",
         "properties": {
             "count": integer,
             "stddev_us": number,
@@ -133,16 +134,18 @@ fn profile() -> Value {
             "seconds": { "type": "number", "description": "What rates are per second of." },
             "shards": integer,
             "rows_total": integer,
-            "rows_refused": { "type": "integer", "description": "Exchanges that found no room for a row of theirs." },
+            "rows_refused": { "type": "integer", "description": "Exchanges that found no room for a row \
+                of their own, and are in the one with the key `others`; of all kinds of rows together." },
             "rows": { "type": "array", "items": {
                 "type": "object",
                 "properties": {
-                    "key": { "type": "string" },
+                    "key": { "type": "string", "description": "`namespace/name`, or a shard's number; `others`: all that \
+                        found no room for a row; empty: the node, or what matched no route." },
                     "count": integer,
-                    "rate": optional,
+                    "requests_per_second": optional,
                     "errors": { "type": ["integer", "null"], "description": "Answers of 500 and above; of a module: \
                         failed calls." },
-                    "error_rate": optional,
+                    "errors_per_second": optional,
                     "phases": { "type": "object", "additionalProperties": phase },
                 },
             } },

@@ -63,7 +63,8 @@ pub struct Body {
     pub decoder: BodyDecoder,
     /// Content bytes that may still come.
     pub allowance: u64,
-    /// When [`Body::relay`] had to wait for more than was here, on the precise clock.
+    /// When [`Body::relay`] had to wait for more than was here, on the precise clock; as much earlier as the output's peer
+    /// had been waited for by then, so that all of the output's waits can be taken from what follows.
     pub awaited_ns: Option<u64>,
 }
 
@@ -155,8 +156,7 @@ impl Body {
                 input.reader.deadline().disarm();
                 return Ok(());
             }
-            // A peer that did not take what was here at first belongs to the wait.
-            self.awaited_ns.get_or_insert_with(|| clock::precise_ns() - output.take_stalled_ns());
+            self.awaited_ns.get_or_insert_with(|| clock::precise_ns() - output.writer.stalled_ns);
             self.more(input, limits).await?;
         }
     }

@@ -120,7 +120,9 @@ async fn refuse(local: &Local, session: &mut Session, fault: Fault) {
     respond::send_own(&own, &Ask::unreadable(), &rules, &mut session.output, &local.limits).await;
     let duration_ns = clock::precise_ns() - started;
     lender.counters.request(Owner::default(), None, own.head.status(), duration_ns);
-    lender.profile.record_refusal(duration_ns);
+    let mut spans = Spans { waited_ns: session.output.take_stalled_ns(), ..Spans::default() };
+    spans.settle(duration_ns);
+    lender.profile.record(None, duration_ns, &spans);
     let sent_bytes = std::mem::take(&mut session.output.written_bytes);
     lender.counters.sent_bytes.add(sent_bytes);
     let received_bytes = std::mem::take(&mut session.input.read_bytes);
@@ -137,7 +139,7 @@ async fn refuse(local: &Local, session: &mut Session, fault: Fault) {
         head_bytes: session.output.head_bytes,
         ended_ns: started + duration_ns,
         duration_ns,
-        spans: &Spans::default(),
+        spans: &spans,
         said: None,
     });
 }

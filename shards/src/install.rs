@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use tidegate_mailbox::{QueueReader, SlotReader};
 use tidegate_reactor::{Wakeups, cut_idle, give_way, sleep, spawn, spawn_guarded};
-use tidegate_snapshot::{JobOrder, JobOutcome, JobReport, Snapshot, ToAdmin, ToShard};
+use tidegate_snapshot::{JobOrder, JobOutcome, JobReport, ProfileOrder, Snapshot, ToAdmin, ToShard};
 
 /// The reading ends.
 pub struct Mailbox {
@@ -43,6 +43,15 @@ impl Drop for Present {
     fn drop(&mut self) {
         self.0.runs.set(self.0.runs.get() - 1);
     }
+}
+
+/// Begins an interval of the latency profile where that is asked for, and keeps the rows that are.
+fn measure(local: &Local, order: ProfileOrder) {
+    let lender = &local.lender;
+    if order.is_cut && !lender.profile.hand_over(&lender.outbox.admin, false) {
+        lender.counters.events_dropped.add(1);
+    }
+    lender.profile.ask(order);
 }
 
 /// Runs a job as a task of its own, whose end is told whatever happens.
@@ -95,7 +104,7 @@ pub async fn run(local: Rc<Local>, mut mailbox: Mailbox) {
                 ToShard::Written { ticket, outcome } => local.lender.writes.answer(ticket, outcome),
                 ToShard::Cached { ticket, outcome } => local.lender.counting.answer(ticket, outcome),
                 ToShard::Resolved { ticket, outcome } => local.lender.names.answer(ticket, outcome),
-                ToShard::Profile { scopes, until_ms } => local.lender.profile.ask(scopes, until_ms),
+                ToShard::Profile(order) => measure(&local, order),
                 ToShard::Run(order) => begin(&local, order),
                 ToShard::Drain => {
                     local.is_draining.set(true);

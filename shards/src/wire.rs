@@ -181,7 +181,7 @@ impl Output {
             return Box::pin(self.flush_sealed(time)).await;
         }
         self.writer.deadline().arm(time, Cut::Both);
-        let (length, stalled_ns) = (self.buffer.len() as u64, self.writer.stalled_ns);
+        let length = self.buffer.len() as u64;
         let result = self.writer.write_all(&mut self.buffer).await;
         match result {
             Ok(()) => {
@@ -189,13 +189,7 @@ impl Output {
                 self.writer.deadline().disarm();
                 Ok(())
             }
-            Err(_) if self.writer.deadline().fired() => {
-                // Not even a part was taken: the wait was all of the time.
-                if self.writer.stalled_ns == stalled_ns {
-                    self.writer.stalled_ns += time.as_nanos() as u64;
-                }
-                Err(Broken::Late)
-            }
+            Err(_) if self.writer.deadline().fired() => Err(Broken::Late),
             Err(_) => Err(Broken::Closed),
         }
     }

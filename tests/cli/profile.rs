@@ -164,8 +164,11 @@ fn rows_are_kept_while_somebody_asks() {
     assert_eq!(row("default/late")["errors"], 0, "{top}");
     assert!(row("default/broken")["errors"].as_u64().is_some_and(|errors| errors > 0), "{top}");
     let service = &top["service"]["rows"][0];
-    assert!(service["error_rate"].as_f64().is_some_and(|rate| rate > 0.0), "{top}");
-    assert!(row("default/late")["rate"].as_f64().is_some_and(|rate| rate > 1.0 && rate < 40.0), "{top}");
+    assert!(service["errors_per_second"].as_f64().is_some_and(|rate| rate > 0.0), "{top}");
+    assert!(
+        row("default/late")["requests_per_second"].as_f64().is_some_and(|rate| rate > 1.0 && rate < 40.0),
+        "{top}"
+    );
     let said = loaded.says(&["top", "--once", "--by", "route", "--sort", "p99"]);
     let lines: Vec<&str> = said.out.lines().collect();
     assert!(lines[0].starts_with("ROUTE") && lines[1].starts_with("default/late"), "{}", said.out);
@@ -205,7 +208,12 @@ fn what_is_asked_wrongly_is_said() {
         (&["top", "--interval", "2m"][..], 2, "longer than the minute"),
         (&["top", "--by", "path"], 2, "invalid value 'path'"),
         (&["profile", "--for", "10"], 2, "write 500ms, 30s, 2m or 1h"),
-        (&["profile", "--for", "100ms", "--svg", "none/plot.svg"], 1, "could not be written"),
+        (&["profile", "--for", "1h", "--svg", "none/plot.svg"], 1, "could not be written"),
+        (&["profile", "--for", "1h", "--hgrm", "none/plot.hgrm"], 1, "could not be written"),
+        (&["profile", "--for", "1h", "--by", "route", "--key", "default/none"], 1, "no route 'default/none'"),
+        (&["profile", "--for", "1h", "--by", "shard", "--key", "700"], 1, "no shard '700'"),
+        (&["profile", "--for", "1h", "--by", "service", "--key", "users"], 1, "NAMESPACE/NAME"),
+        (&["profile", "--for", "1h", "--key", "users"], 1, "say which with 'by'"),
     ] {
         let said = client(&node, words);
         assert!(said.code == Some(code) && said.err.contains(why), "{words:?}: {:?} {}", said.code, said.err);

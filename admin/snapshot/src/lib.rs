@@ -31,7 +31,9 @@ pub use message::{Event, EventKind, EventLevel, ToAdmin, ToShard};
 pub use method_set::MethodSet;
 pub use path_pattern::{PathPattern, PathPatternError, Piece};
 pub use path_tree::{Found, MAX_PARAMS, Match, Params, PathTree};
-pub use profile::{IntervalProfile, Phase, ProfileRow, ProfileSink, Scope, Scopes, Times};
+pub use profile::{
+    IntervalProfile, OTHERS, Phase, ProfileOrder, ProfileRow, ProfileSink, Scope, Scopes, Times,
+};
 pub use records::RecordSink;
 pub use report::{
     FunctionReport, LATENCY_BOUNDS_US, RouteReport, ScriptNow, ScriptReport, ShardReport, ShardTotals,

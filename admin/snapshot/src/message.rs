@@ -1,7 +1,7 @@
 //! The messages of the mailboxes. Snapshots do not travel here: each shard has a newest-wins slot for them.
 
 use crate::{
-    CacheUpdate, CacheValue, DocumentWrite, IntervalProfile, JobOrder, JobReport, Scopes, ShardReport,
+    CacheUpdate, CacheValue, DocumentWrite, IntervalProfile, JobOrder, JobReport, ProfileOrder, ShardReport,
 };
 use std::sync::Arc;
 
@@ -91,14 +91,8 @@ pub enum ToShard {
     },
     /// Run a job of a module; answered by [`ToAdmin::Ran`].
     Run(Box<JobOrder>),
-    /// Which rows of the latency profile are wanted besides those of the flags, and until when (milliseconds since
-    /// 1970). The newest such message counts.
-    Profile {
-        /// Which.
-        scopes: Scopes,
-        /// Until when.
-        until_ms: u64,
-    },
+    /// What is wanted of the latency profile. The newest such message counts.
+    Profile(ProfileOrder),
     /// Close the listener, finish what is in flight, then say [`ToAdmin::Drained`] and end.
     Drain,
 }

@@ -15,8 +15,7 @@ const HIGHEST_NS: u64 = 600 * 1_000_000_000;
 pub enum Phase {
     /// From the end of the request's head to the last byte of the response handed to the kernel.
     Total,
-    /// The gateway's own part of it: the total less modules, waits for the upstream and the client, and bodies that
-    /// were still on their way.
+    /// The gateway's own part of it: the total less all the others, which never overlap: with it they are the total.
     Tax,
     /// Functions of modules, what they wait for included.
     Module,
@@ -24,34 +23,42 @@ pub enum Phase {
     Connect,
     /// From the request handed to the kernel to the first byte of the response.
     FirstByte,
-    /// From the response's head to the end of its body, where that was not here with the head.
+    /// From the response's head to the end of its body, where that was not here with the head, less what the client was
+    /// waited for meanwhile.
     Transfer,
+    /// Waits that are nobody's time above: for the client's body, for room in a socket, a retry's pause, a name.
+    Wait,
 }
 
 impl Phase {
     /// All of them, in the order of their index.
-    pub const ALL: [Self; 6] =
-        [Self::Total, Self::Tax, Self::Module, Self::Connect, Self::FirstByte, Self::Transfer];
+    pub const ALL: [Self; 7] =
+        [Self::Total, Self::Tax, Self::Module, Self::Connect, Self::FirstByte, Self::Transfer, Self::Wait];
 
-    /// Stable name: `total`, `tax`, `module`, `connect`, `first_byte`, `transfer`.
+    /// Stable name: `total`, `tax`, `module`, `connect`, `first_byte`, `transfer`, `wait`.
     pub fn name(self) -> &'static str {
-        ["total", "tax", "module", "connect", "first_byte", "transfer"][self as usize]
+        ["total", "tax", "module", "connect", "first_byte", "transfer", "wait"][self as usize]
     }
 }
 
 /// One histogram a phase, of times in nanoseconds. A phase that an exchange did not have is not counted for it.
 #[derive(Debug, Clone)]
-pub struct Times(Box<[Histogram<u32>; 6]>);
+pub struct Times(Box<[Histogram<u32>; Phase::ALL.len()]>);
 
 impl Times {
     /// Empty ones that are exact to so many decimal digits (1 to 5). With 3 they take about half a megabyte, with 2
-    /// about 70 kilobytes, of which only what is used is ever touched.
+    /// about 80 kilobytes, of which only what is used is ever touched.
     pub fn new(digits: u8) -> Self {
         let empty = || {
             Histogram::new_with_bounds(LOWEST_NS, HIGHEST_NS, digits)
                 .expect("bounds that are fixed and right")
         };
         Self(Box::new(std::array::from_fn(|_| empty())))
+    }
+
+    /// To how many decimal digits it is exact.
+    pub fn digits(&self) -> u8 {
+        self.of(Phase::Total).sigfig()
     }
 
     /// Counts one time. Never allocates.
@@ -123,6 +130,24 @@ impl Scopes {
         self.routes || self.services || self.modules
     }
 
+    /// Whether those of one scope are.
+    pub fn has(self, scope: Scope) -> bool {
+        match scope {
+            Scope::Route => self.routes,
+            Scope::Service => self.services,
+            Scope::Module => self.modules,
+        }
+    }
+
+    /// Those of a scope, too.
+    pub fn and(self, scope: Scope) -> Self {
+        match scope {
+            Scope::Route => Self { routes: true, ..self },
+            Scope::Service => Self { services: true, ..self },
+            Scope::Module => Self { modules: true, ..self },
+        }
+    }
+
     /// Those of both.
     pub fn or(self, other: Self) -> Self {
         Self {
@@ -133,12 +158,29 @@ impl Scopes {
     }
 }
 
-/// The exchanges of one route, service or module in an interval.
+/// What is wanted of a shard's profile besides what its flags say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProfileOrder {
+    /// Rows of all of these.
+    pub scopes: Scopes,
+    /// Single rows, for which there is always room.
+    pub keys: Box<[(Scope, Arc<str>)]>,
+    /// Until when, milliseconds since 1970.
+    pub until_ms: u64,
+    /// Hand over what was counted so far: what is counted from now on is told of alone.
+    pub is_cut: bool,
+}
+
+/// The key of the row that counts what found no room for a row of its own, one a scope. No name has it: those have a
+/// namespace before a slash.
+pub const OTHERS: &str = "others";
+
+/// The exchanges of one route, service or module in an interval, or of all [`OTHERS`].
 #[derive(Debug, Clone)]
 pub struct ProfileRow {
     /// What it is about.
     pub scope: Scope,
-    /// `namespace/name`.
+    /// `namespace/name`; empty for requests that matched no route.
     pub key: Arc<str>,
     /// Times.
     pub times: Times,
@@ -157,7 +199,7 @@ pub struct IntervalProfile {
     pub times: Times,
     /// Rows that were asked for and saw an exchange.
     pub rows: Vec<ProfileRow>,
-    /// Exchanges that found no room for a row of theirs.
+    /// Exchanges that found no room for a row of theirs, and are in that of the others.
     pub rows_refused: u64,
 }
 

@@ -175,8 +175,8 @@ impl Actor {
     /// Tells the shards which rows of their profile somebody wants. Who has no room for it is told a second later.
     fn order_profiles(&self) {
         let mut book = self.profiles.book();
-        let Some((scopes, until_ms)) = book.order(now_ms()) else { return };
-        if !self.publisher.tell_all(|| ToShard::Profile { scopes, until_ms }) {
+        let Some(order) = book.order(now_ms()) else { return };
+        if !self.publisher.tell_all(|| ToShard::Profile(order.clone())) {
             book.untold();
         }
     }

@@ -12,7 +12,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tidegate_mailbox::{QueueReader, QueueWriter, SlotReader, queue, slot};
-use tidegate_snapshot::{DocumentQuery, DocumentWrite, Found, Snapshot, ToAdmin, ToShard};
+use tidegate_snapshot::{DocumentQuery, DocumentWrite, Found, ProfileOrder, Snapshot, ToAdmin, ToShard};
 
 /// Long enough for a slow machine, short enough for a test that fails.
 const SOON: Duration = Duration::from_secs(20);
@@ -424,14 +424,26 @@ fn rows_are_asked_of_every_shard_while_somebody_wants_them() {
     let (status, body) = call(plane.address, "GET", "/api/v1/profile?by=service&for=1s", &Value::Null);
     assert_eq!((status, &body["data"]["rows"]), (200, &json!([])), "{body}");
     for shard in &mut ends {
-        let ToShard::Profile { scopes, until_ms } = shard.message() else { panic!("another message") };
-        assert!(scopes.services && !scopes.routes && !scopes.modules);
+        let ToShard::Profile(order) = shard.message() else { panic!("another message") };
+        let ProfileOrder { scopes, until_ms, ref keys, is_cut } = order;
+        assert!(scopes.services && !scopes.routes && !scopes.modules && keys.is_empty() && !is_cut);
         let left = until_ms - began.as_millis() as u64;
         assert!(
             (11_000..60_000).contains(&left),
             "{left} ms: the second looked back on, and ten to ask again"
         );
     }
+    // What is measured from now on begins and ends with an interval of the shards.
+    let dump = "/api/v1/profile?by=shard&key=1&for=100ms&wait=true";
+    assert_eq!(call(plane.address, "GET", dump, &Value::Null).0, 200);
+    for shard in &mut ends {
+        for _ in 0..2 {
+            let ToShard::Profile(order) = shard.message() else { panic!("another message") };
+            assert!(order.is_cut && order.scopes.services, "{order:?}");
+        }
+    }
+    let unknown = "/api/v1/profile?by=shard&key=2&for=1h&wait=true";
+    assert_eq!(call(plane.address, "GET", unknown, &Value::Null).0, 404);
     // What a shard tells is there for whoever asks, and in the metrics.
     let mut times = tidegate_snapshot::Times::new(3);
     times.record(tidegate_snapshot::Phase::Tax, 7_000);

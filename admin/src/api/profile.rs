@@ -4,6 +4,8 @@
 use super::answer::Answer;
 use super::call::Call;
 use super::refusal::Refusal;
+use super::write::read;
+use crate::change::{Key, Kind};
 use crate::profile::{By, Merge, Profiles, Shown, Sort, Window, now_ms};
 use crate::resource::Timespan;
 use axum::body::Body;
@@ -14,6 +16,7 @@ use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
+use tidegate_snapshot::{OTHERS, Scope};
 use tokio::sync::watch;
 
 /// What is looked back on when the query does not say.
@@ -30,6 +33,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 const LATE_MS: u64 = 500;
 /// Rows of an answer that does not say how many.
 const ROWS: usize = 100;
+/// The shards have begun an interval within this time after they were told to.
+const AT_LEAST_MS: u64 = 10;
 /// Intervals that are added up before others get their turn.
 const AT_ONCE: usize = 8;
 
@@ -88,6 +93,41 @@ impl Asked {
         Ok(Self { by, for_ms, only: call.query("key").map(str::to_owned), shown, wait, follow })
     }
 
+    /// A key names something that there is: otherwise nothing would be measured, for however long.
+    async fn check_key(&self, call: &Call) -> Result<(), Refusal> {
+        let Some(key) = &self.only else { return Ok(()) };
+        let none = |what: &str| Err(Refusal::NotFound(format!("there is no {what} '{key}' here")));
+        let scope = match self.by {
+            By::Node => {
+                let why = "'key' names a shard, route, service or module: say which with 'by'";
+                return Err(Refusal::BadRequest(why.into()));
+            }
+            By::Shard => {
+                let info = call.inner().live.runtime_info();
+                let shards = info["snapshot"]["shardGenerations"].as_array().map_or(usize::MAX, Vec::len);
+                let is_there = key.parse::<u16>().is_ok_and(|index| usize::from(index) < shards);
+                return if is_there { Ok(()) } else { none("shard") };
+            }
+            By::Scope(scope) => scope,
+        };
+        // Those that stand for many.
+        if key == OTHERS || key.is_empty() {
+            return Ok(());
+        }
+        let kind = match scope {
+            Scope::Route => Kind::Route,
+            Scope::Service => Kind::Service,
+            Scope::Module => Kind::Module,
+        };
+        let Some((namespace, name)) = key.split_once('/') else {
+            let why = format!("'key' of a {} is NAMESPACE/NAME, as default/users", scope.name());
+            return Err(Refusal::BadRequest(why));
+        };
+        let named = Key { kind, namespace: namespace.into(), collection: None, name: name.into() };
+        let is_there = read(&call.state, move |_, view| Ok(view.get(&named)?.is_some())).await?;
+        if is_there { Ok(()) } else { none(scope.name()) }
+    }
+
     /// The rows as they are.
     async fn show(&self, merge: &Merge) -> Value {
         tokio::task::yield_now().await;
@@ -98,10 +138,11 @@ impl Asked {
 /// `GET /api/v1/profile`.
 pub(crate) async fn get(call: Call) -> Result<Response, Refusal> {
     let asked = Asked::of(&call)?;
+    asked.check_key(&call).await?;
     let profiles = Arc::clone(&call.inner().profiles);
     if !asked.wait {
         if let Some(scope) = asked.by.scope() {
-            profiles.ask(scope, asked.for_ms + ASKED_MS);
+            profiles.ask(scope, asked.only.as_deref(), asked.for_ms + ASKED_MS);
         }
         let (window, found) = profiles.book().back(asked.for_ms, now_ms());
         let mut merge = Merge::new(asked.by, asked.only.clone(), window);
@@ -139,6 +180,8 @@ struct Dump {
     window: Window,
     /// The newest interval that was looked at.
     seen: u64,
+    /// The shards were told to end their last interval.
+    is_over: bool,
 }
 
 impl Dump {
@@ -151,27 +194,30 @@ impl Dump {
         let window = Window { from_ms, to_ms: from_ms.saturating_add(asked.for_ms), interval_ms };
         let merge = Merge::new(asked.by, asked.only.clone(), window);
         let arrivals = profiles.arrivals();
-        let dump = Self { asked, profiles, arrivals, merge, window, seen };
+        let dump = Self { asked, profiles, arrivals, merge, window, seen, is_over: false };
         dump.renew();
+        // What was counted before is told of alone, so that this begins now and not with a shard's next interval.
+        dump.profiles.cut();
         dump
     }
 
     /// Keeps the shards keeping rows.
     fn renew(&self) {
         if let Some(scope) = self.asked.by.scope() {
-            self.profiles.ask(scope, DUMPING_MS);
+            self.profiles.ask(scope, self.asked.only.as_deref(), DUMPING_MS);
         }
     }
 
-    /// Waits for what comes, for a moment, and adds it; `true` at the end. Intervals that began within the window count;
-    /// of a shard whose interval is longer than the window, the first that begins after it.
+    /// Waits for what comes, for a moment, and adds it; `true` at the end. Intervals that began within the window count:
+    /// shards begin one when it begins and when it ends.
     async fn step(&mut self) -> bool {
+        let left = Duration::from_millis(self.window.to_ms.saturating_sub(now_ms()).max(AT_LEAST_MS));
         // Nobody else ends the sender while the profiles are held.
-        let _ = tokio::time::timeout(AGAIN, self.arrivals.changed()).await;
+        let _ = tokio::time::timeout(left.min(AGAIN), self.arrivals.changed()).await;
         let (newest, found) = self.profiles.book().after(self.seen);
         self.seen = newest;
         for kept in &found {
-            if kept.began_in(self.window) || kept.began_after(self.window) && !self.merge.knows(kept) {
+            if kept.began_in(self.window) {
                 self.merge.add(kept);
             }
         }
@@ -179,6 +225,9 @@ impl Dump {
         let over = now >= self.window.to_ms;
         if !over {
             self.renew();
+        } else if !self.is_over {
+            self.is_over = true;
+            self.profiles.cut();
         }
         let all_told = |dump: &Self| {
             dump.profiles

@@ -15,7 +15,7 @@ pub(super) fn render(out: &mut Exposition, book: &Book) {
     out.family(
         PHASE,
         "histogram",
-        "Where the time of exchanges went: all of it, the gateway's own (tax), modules, the upstream's.",
+        "Where the time of exchanges went: all of it, the gateway's own (tax), modules, the upstream's, waits for others.",
     );
     for (shard, sums) in book.sums() {
         let shard = shard.to_string();

@@ -9,13 +9,15 @@ use super::phases::ShardPhases;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
-use tidegate_snapshot::{IntervalProfile, Scope, Scopes, ShardReport};
+use tidegate_snapshot::{IntervalProfile, ProfileOrder, Scope, ShardReport};
 use tokio::sync::{Notify, watch};
 
 /// How far back intervals are kept.
 pub(crate) const KEPT_MS: u64 = 60_000;
 /// Most bytes of kept intervals; beyond it the oldest go.
 const MOST_BYTES: usize = 64 << 20;
+/// Intervals of a shard that are looked at to see how long it gathers.
+const LOOKED_AT: usize = 5;
 /// How long a shard gathers when none has told yet.
 const INTERVAL_MS: u64 = 1_000;
 
@@ -94,9 +96,10 @@ impl Book {
         self.shards.values().filter_map(|shard| shard.kept.back().map(|kept| &**kept))
     }
 
-    /// How long shards gather.
+    /// How long shards gather. The newest intervals may have been cut short.
     pub(crate) fn interval_ms(&self) -> u64 {
-        self.newest_told().map(Kept::ms).max().unwrap_or(INTERVAL_MS).max(1)
+        let newest = self.shards.values().flat_map(|shard| shard.kept.iter().rev().take(LOOKED_AT));
+        newest.map(|kept| kept.ms()).max().unwrap_or(INTERVAL_MS).max(1)
     }
 
     /// The newest span of so many milliseconds that shards have told of, and its intervals.
@@ -130,8 +133,8 @@ impl Book {
         self.shards.iter().map(|(index, shard)| (*index, &shard.sums))
     }
 
-    /// What the shards must be told now of the rows that are wanted, and until when; it counts as told.
-    pub(crate) fn order(&mut self, now_ms: u64) -> Option<(Scopes, u64)> {
+    /// What the shards must be told now; it counts as told.
+    pub(crate) fn order(&mut self, now_ms: u64) -> Option<ProfileOrder> {
         self.leases.order(now_ms)
     }
 
@@ -182,9 +185,15 @@ impl Profiles {
         self.arrived.subscribe()
     }
 
-    /// Somebody wants rows of a scope for so long.
-    pub(crate) fn ask(&self, scope: Scope, for_ms: u64) {
-        self.book().leases.renew(scope, now_ms(), for_ms);
+    /// Somebody wants rows of a scope for so long, or only the one with that key.
+    pub(crate) fn ask(&self, scope: Scope, only: Option<&str>, for_ms: u64) {
+        self.book().leases.renew(scope, only, now_ms(), for_ms);
+        self.wanted.notify_one();
+    }
+
+    /// Shards are to hand over what they have and to begin anew, as soon as may be.
+    pub(crate) fn cut(&self) {
+        self.book().leases.cut();
         self.wanted.notify_one();
     }
 

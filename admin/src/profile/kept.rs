@@ -126,11 +126,6 @@ impl Kept {
         (window.from_ms..window.to_ms).contains(&self.began_ms)
     }
 
-    /// Whether it began after a window.
-    pub(crate) fn began_after(&self, window: Window) -> bool {
-        self.began_ms >= window.to_ms
-    }
-
     /// Whether it reaches to the end of a window.
     pub(crate) fn ended_after(&self, window: Window) -> bool {
         self.ended_ms >= window.to_ms

@@ -1,11 +1,11 @@
 //! Adding intervals up on request: into one row for the node, or one a shard, route, service or module. Rows are bounded;
-//! what finds no room is counted.
+//! what finds no room is in the row of the others, here as on the shards.
 
 use super::cells::{Fineness, Sum};
 use super::kept::{Kept, PHASES, Phases};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tidegate_snapshot::{Phase, Scope};
+use tidegate_snapshot::{OTHERS, Phase, Scope};
 
 /// Most rows of an answer's sums.
 const MOST_ROWS: usize = 10_000;
@@ -110,13 +110,22 @@ pub(crate) struct Merge {
     pub(super) rows: BTreeMap<Arc<str>, Row>,
     /// By shard, when its first interval began and its last one ended.
     spans: BTreeMap<u16, (u64, u64)>,
+    /// Exchanges that are with the others.
     pub(super) rows_refused: u64,
+    most_rows: usize,
 }
 
 impl Merge {
     /// Nothing yet.
     pub(crate) fn new(by: By, only: Option<String>, window: Window) -> Self {
-        Self { by, only, window, rows: BTreeMap::new(), spans: BTreeMap::new(), rows_refused: 0 }
+        let (rows, spans) = (BTreeMap::new(), BTreeMap::new());
+        Self { by, only, window, rows, spans, rows_refused: 0, most_rows: MOST_ROWS }
+    }
+
+    /// Keeps no more rows than that, besides the others.
+    #[cfg(test)]
+    pub(super) fn bound(&mut self, most_rows: usize) {
+        self.most_rows = most_rows;
     }
 
     /// Adds an interval.
@@ -133,8 +142,16 @@ impl Merge {
                     Scope::Service => &kept.errors.services,
                     Scope::Module => &kept.errors.modules,
                 };
-                for row in kept.rows.iter().filter(|row| row.scope == scope) {
-                    let failed = errors.get(&row.key).copied().unwrap_or(0);
+                let failed = |key: &Arc<str>| errors.get(key).copied().unwrap_or(0);
+                let rows = || kept.rows.iter().filter(|row| row.scope == scope);
+                for row in rows() {
+                    let failed = match &*row.key {
+                        // What failed of none that has a row.
+                        OTHERS => {
+                            errors.values().sum::<u64>() - rows().map(|row| failed(&row.key)).sum::<u64>()
+                        }
+                        _ => failed(&row.key),
+                    };
                     self.row(&row.key, &row.times, failed);
                 }
             }
@@ -145,15 +162,15 @@ impl Merge {
         if self.only.as_deref().is_some_and(|only| only != &**key) {
             return;
         }
-        if let Some(row) = self.rows.get_mut(key) {
-            row.add(times, errors);
-        } else if self.rows.len() < MOST_ROWS {
-            let mut row = Row::new(self.by);
-            row.add(times, errors);
-            self.rows.insert(key.clone(), row);
+        let is_new = !self.rows.contains_key(key);
+        let key = if is_new && self.rows.len() >= self.most_rows && &**key != OTHERS {
+            self.rows_refused +=
+                times[self.by.counted() as usize].filled().map(|(_, count)| count).sum::<u64>();
+            OTHERS.into()
         } else {
-            self.rows_refused += 1;
-        }
+            key.clone()
+        };
+        self.rows.entry(key).or_insert_with(|| Row::new(self.by)).add(times, errors);
     }
 
     /// What rates are per second of: the time seen of a shard at most, in milliseconds.

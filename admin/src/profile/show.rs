@@ -99,9 +99,9 @@ impl Merge {
         json!({
             "key": key,
             "count": count,
-            "rate": per_second(count),
+            "requests_per_second": per_second(count),
             "errors": row.errors,
-            "error_rate": per_second(row.errors),
+            "errors_per_second": per_second(row.errors),
             "phases": phases,
         })
     }

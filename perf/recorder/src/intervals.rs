@@ -1,18 +1,22 @@
 //! The profile's way from the shards to lines of an interval log: bounded queues, the shards' intervals brought together,
 //! and one line after another, so that access lines need not wait for a large interval. Never makes a shard wait.
 
+use crate::ProfileOptions;
 use crate::counters::Counters;
 use crate::hlog::{LogWriter, Span, row_tags};
+use crate::merge::{Merge, Parts};
 use hdrhistogram::Histogram;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::vec::IntoIter;
 use tidegate_mailbox::{QueueReader, QueueWriter, queue};
 use tidegate_snapshot::{IntervalProfile, Phase, ProfileSink, Scope, Times};
 
 /// Intervals of one shard that may wait. They are large, and one is written in less time than it took.
 const DEPTH: usize = 4;
+/// Shards hand over at least so often.
+const GATHERED: Duration = Duration::from_secs(1);
 /// How much later than an interval's end a shard may come with its own.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -36,7 +40,11 @@ impl ProfileSink for ProfileFeed {
 pub(crate) struct Intervals {
     /// One a shard: its queue, and what it sent last, with the time when that was seen.
     shards: Vec<(QueueReader<Arc<IntervalProfile>>, Option<Arrived>)>,
+    /// How often a shard hands over, at least.
     interval: Duration,
+    merge: Merge,
+    /// Complete, not begun.
+    complete: VecDeque<Parts>,
     writer: LogWriter,
     under_way: Option<Group>,
     /// Kept from one line to the next.
@@ -47,7 +55,7 @@ type Arrived = (Arc<IntervalProfile>, Instant);
 
 /// One feed a shard, and the recorder's end of them.
 pub(crate) fn feeds(
-    interval: Duration,
+    options: &ProfileOptions,
     shards: usize,
     base_ms: u64,
     counters: &Arc<Counters>,
@@ -60,7 +68,16 @@ pub(crate) fn feeds(
         })
         .unzip();
     let writer = LogWriter::new(base_ms);
-    (feeds, Intervals { shards, interval, writer, under_way: None, line: Vec::new() })
+    let intervals = Intervals {
+        shards,
+        interval: options.interval.min(GATHERED),
+        merge: Merge::new(options.interval, options.most_rows),
+        complete: VecDeque::new(),
+        writer,
+        under_way: None,
+        line: Vec::new(),
+    };
+    (feeds, intervals)
 }
 
 /// Intervals of different shards that become one, and what is still to be written of it.
@@ -96,8 +113,9 @@ impl Intervals {
     /// shards any more.
     pub(crate) fn take(&mut self, stopping: bool) -> Option<Vec<u8>> {
         loop {
+            self.fetch(stopping);
             if self.under_way.is_none() {
-                let parts = self.gather(stopping)?;
+                let parts = self.complete.pop_front()?;
                 self.under_way = Some(Group::new(parts, self.shards.len() > 1));
             }
             let mut line = std::mem::take(&mut self.line);
@@ -113,6 +131,23 @@ impl Intervals {
     /// Gives a line's buffer back.
     pub(crate) fn give_back(&mut self, line: Vec<u8>) {
         self.line = line;
+    }
+
+    /// Takes what has come: while lines are written only what is added up and given back at once.
+    fn fetch(&mut self, stopping: bool) {
+        while self.complete.is_empty() && (self.under_way.is_none() || self.merge.is_longer()) {
+            let Some(parts) = self.gather(stopping) else { break };
+            self.complete.extend(self.merge.add(parts));
+        }
+        if self.complete.is_empty() {
+            let late = if stopping {
+                self.merge.end()
+            } else {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                self.merge.overdue(now.as_millis() as u64)
+            };
+            self.complete.extend(late);
+        }
     }
 
     /// Intervals that belong together: all shards' that began before the earliest of them ended.

@@ -13,6 +13,7 @@ mod hlog;
 mod inbox;
 mod intervals;
 mod life;
+mod merge;
 mod plain;
 mod recorder;
 mod segment;
@@ -57,8 +58,10 @@ pub struct AccessOptions {
 pub struct ProfileOptions {
     /// Their files.
     pub files: FileOptions,
-    /// How often a shard submits an interval.
+    /// How long the intervals in the log are; shards hand over at least once a second.
     pub interval: Duration,
+    /// Rows of one shard in one interval; what finds no room is with the others.
+    pub most_rows: usize,
 }
 
 /// What the recorder writes, where, and within which bounds.
@@ -155,7 +158,7 @@ fn start_on(engine: Engine, options: RecorderOptions, shards: usize) -> Result<S
     if let Some(profile) = options.profile {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let base_ms = now.as_millis() as u64;
-        let (ends, intervals) = intervals::feeds(profile.interval, shards, base_ms, &gauge.profile);
+        let (ends, intervals) = intervals::feeds(&profile, shards, base_ms, &gauge.profile);
         profiles = ends;
         let source = Source::Profile(Box::new(intervals));
         add(source, profile.files, Kind::Profile, &gauge.profile, HLOG_BUFFER_BYTES);

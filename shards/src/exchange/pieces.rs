@@ -95,7 +95,7 @@ impl Exchange<'_, '_> {
                 is_read: if is_of_upstream { &mut is_read } else { &mut self.is_read },
             };
             let mut feed = run.feed(pieces);
-            self.awaited_ns = Some(clock::precise_ns());
+            self.awaited_ns = Some(clock::precise_ns() - self.output.writer.stalled_ns);
             trouble = Self::relay_pieces(
                 &mut streamed,
                 &mut feed,

@@ -5,11 +5,15 @@ use super::Exchange;
 use crate::fault::Fault;
 use crate::outbox::Detail;
 use crate::record::Line;
+use crate::respond;
 use crate::script::{self, Trouble};
 use crate::wire::Input;
 use std::mem::take;
 use tidegate_js::Function;
 use tidegate_snapshot::Route;
+
+/// After so long a client may have given up: it is looked whether the response has found one.
+const LONG_NS: u64 = 1_000_000_000;
 
 impl<'t> Exchange<'t, '_> {
     /// Its route was found: takes what will be asked of it at the end, when it is cold.
@@ -24,11 +28,24 @@ impl<'t> Exchange<'t, '_> {
         let ended = self.output.writer.sent_ns().max(started);
         input.arrived_ns = ended;
         let (route, duration_ns, mut spans) = (self.route, ended - started, self.spans);
-        let stalled_ns = self.output.take_stalled_ns();
-        match self.awaited_ns {
-            Some(awaited) => spans.transfer_ns = ended.saturating_sub(awaited),
-            None => spans.waited_ns += stalled_ns,
+        // Looking costs a system call, which only what has taken long may cost.
+        let is_lost = duration_ns > LONG_NS && self.fault.get().is_none() && self.output.writer.is_lost();
+        if is_lost {
+            self.note(Some(Fault::ClientClosed));
         }
+        // Nobody has got the status that was meant for it.
+        let is_unheard = self.output.written_bytes == 0 || (is_lost && self.awaited_ns.is_none());
+        let status = match self.fault.get() {
+            Some(fault @ Fault::ClientClosed) if is_unheard => respond::status(fault),
+            _ => status,
+        };
+        let stalled_ns = self.output.take_stalled_ns();
+        spans.waited_ns += stalled_ns;
+        if let Some(awaited_ns) = self.awaited_ns {
+            // What the client kept it waiting is none of the upstream's.
+            spans.transfer_ns = ended.saturating_sub(awaited_ns + stalled_ns);
+        }
+        spans.settle(duration_ns);
         let (sent_bytes, received_bytes) =
             (take(&mut self.output.written_bytes), take(&mut input.read_bytes));
         let (lender, records) = (&self.local.lender, &self.local.records);

@@ -14,7 +14,9 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use tidegate_mailbox::QueueWriter;
 use tidegate_reactor::{clock, give_way};
-use tidegate_snapshot::{IntervalProfile, Phase, ProfileSink, Route, Scope, Scopes, Times, ToAdmin};
+use tidegate_snapshot::{
+    IntervalProfile, Phase, ProfileOrder, ProfileSink, Route, Scope, Scopes, Times, ToAdmin,
+};
 
 /// What the process wants of the profile.
 #[derive(Default)]
@@ -76,9 +78,9 @@ impl Profile {
         Self { shard, server_timing: wanted.server_timing, open: RefCell::new(open), no_route: "".into() }
     }
 
-    /// Keeps these rows too until then (milliseconds since 1970).
-    pub fn ask(&self, scopes: Scopes, until_ms: u64) {
-        self.open.borrow_mut().rows.ask(scopes, until_ms, now_ms());
+    /// Keeps these rows too.
+    pub fn ask(&self, order: ProfileOrder) {
+        self.open.borrow_mut().rows.ask(order, now_ms());
     }
 
     /// Counts an exchange, as it ends.
@@ -117,11 +119,6 @@ impl Profile {
         {
             row.times.record(Phase::Module, ns);
         }
-    }
-
-    /// Counts the answer to what was no request: its total alone.
-    pub fn record_refusal(&self, total_ns: u64) {
-        self.open.borrow_mut().times.record(Phase::Total, total_ns);
     }
 
     /// Hands over what was counted, and begins anew; while no empty set is at hand, later. `false`: the admin had no
@@ -189,6 +186,7 @@ fn fill(times: &mut Times, total_ns: u64, spans: &Spans) {
         (Phase::Connect, spans.connect_ns),
         (Phase::FirstByte, spans.first_byte_ns),
         (Phase::Transfer, spans.transfer_ns),
+        (Phase::Wait, spans.waited_ns),
     ] {
         if ns > 0 {
             times.record(phase, ns);

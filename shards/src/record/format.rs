@@ -69,6 +69,7 @@ pub(super) enum Field {
     ConnectUs,
     FirstByteUs,
     TransferUs,
+    WaitUs,
     SampleRate,
     /// A field of the request by its name in lower case, and whether it is a credential.
     Asked(Box<str>, bool),
@@ -76,7 +77,7 @@ pub(super) enum Field {
     Said(usize, bool),
 }
 
-const NAMES: [(&str, Field); 26] = [
+const NAMES: [(&str, Field); 27] = [
     ("at", Field::At),
     ("at_ms", Field::AtMs),
     ("at_clf", Field::AtClf),
@@ -102,6 +103,7 @@ const NAMES: [(&str, Field); 26] = [
     ("connect_us", Field::ConnectUs),
     ("first_byte_us", Field::FirstByteUs),
     ("transfer_us", Field::TransferUs),
+    ("wait_us", Field::WaitUs),
     ("sample_rate", Field::SampleRate),
 ];
 

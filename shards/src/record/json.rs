@@ -6,7 +6,7 @@ use super::line::{Desk, Line, version};
 use super::pen::{Pen, Room};
 
 /// More than all names, numbers and marks of a line together.
-const FRAME_BYTES: usize = 640;
+const FRAME_BYTES: usize = 672;
 /// The longest query that is written into room made before it: replacing credentials may make it longer.
 const QUERY_BYTES: usize = 256;
 
@@ -120,6 +120,10 @@ impl Line<'_> {
         if spans.transfer_ns > 0 {
             pen.put(b",\"transfer_us\":");
             pen.number(spans.transfer_ns / 1_000);
+        }
+        if spans.waited_ns > 0 {
+            pen.put(b",\"wait_us\":");
+            pen.number(spans.waited_ns / 1_000);
         }
     }
 }

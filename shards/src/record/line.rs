@@ -170,6 +170,7 @@ impl Line<'_> {
             Field::ConnectUs => span(out, self.spans.connect_ns)?,
             Field::FirstByteUs => span(out, self.spans.first_byte_ns)?,
             Field::TransferUs => span(out, self.spans.transfer_ns)?,
+            Field::WaitUs => span(out, self.spans.waited_ns)?,
             Field::SampleRate => out.extend_from_slice(desk.rate.unwrap_or("1").as_bytes()),
             Field::Asked(name, is_hidden) => {
                 let value = self.head?.fields.get(name.as_bytes())?;

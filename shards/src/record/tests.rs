@@ -142,7 +142,10 @@ fn templates_show_what_they_name() {
         ("\"%{request}\"", "\"GET /a%20b?x=1&token=[redacted] HTTP/1.1\""),
         ("%{query};%{version}", "x=1&token=[redacted];HTTP/1.1"),
         ("%{status} %{received_bytes} %{sent_bytes} %{body_bytes} %{duration_us}", "200 80 300 100 1234"),
-        ("%{tax_us} %{module_us} %{connect_us} %{first_byte_us} %{transfer_us}", "4 - 200 1000 -"),
+        (
+            "%{tax_us} %{module_us} %{connect_us} %{first_byte_us} %{transfer_us} %{wait_us}",
+            "4 - 200 1000 - 30",
+        ),
         ("%{route} %{service} %{fault} %{sample_rate}", "default/profiles default/users - 1"),
         ("\"%{req.user-agent}\"", r#""curl \"8\"""#),
         ("%{req.User-Agent}", r#"curl\x20\"8\""#),
@@ -224,9 +227,9 @@ fn json_has_what_there_is() {
         [
             ":3,\"client\":\"192.0.2.7\",\"method\":\"GET\",\"host\":\"h\",\"path\":\"/a%22\",\
              \"query\":\"key=[redacted]\",\"version\":\"HTTP/1.1\",\"status\":200,\"received_bytes\":80,\
-             \"sent_bytes\":300,\"duration_us\":1234,\"tax_us\":4,\"connect_us\":200,\"first_byte_us\":1000}",
+             \"sent_bytes\":300,\"duration_us\":1234,\"tax_us\":4,\"connect_us\":200,\"first_byte_us\":1000,\"wait_us\":30}",
             ":3,\"client\":\"192.0.2.7\",\"fault\":\"header_timeout\",\"status\":408,\"received_bytes\":80,\
-             \"sent_bytes\":300,\"duration_us\":1234,\"tax_us\":4,\"connect_us\":200,\"first_byte_us\":1000}",
+             \"sent_bytes\":300,\"duration_us\":1234,\"tax_us\":4,\"connect_us\":200,\"first_byte_us\":1000,\"wait_us\":30}",
         ]
     );
     assert!(found.starts_with("{\"at\":\"20") && found.contains("Z\",\"at_ms\":1"), "{found}");

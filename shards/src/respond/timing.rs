@@ -24,14 +24,17 @@ fn metric(out: &mut Vec<u8>, name: &[u8], ns: u64) {
 }
 
 impl Timing {
-    /// Appends the field: `gateway`, and `module`, `connect` and `upstream` where the exchange had them.
+    /// Appends the field: `gateway`, and `module`, `connect`, `upstream` and `wait` where the exchange had them.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
-        let Spans { module_ns, connect_ns, first_byte_ns, .. } = self.spans;
+        let Spans { module_ns, connect_ns, first_byte_ns, waited_ns, .. } = self.spans;
         out.extend_from_slice(b"Server-Timing: ");
         metric(out, b"gateway", self.spans.tax_ns(self.so_far_ns));
-        for (name, ns) in
-            [(&b", module"[..], module_ns), (b", connect", connect_ns), (b", upstream", first_byte_ns)]
-        {
+        for (name, ns) in [
+            (&b", module"[..], module_ns),
+            (b", connect", connect_ns),
+            (b", upstream", first_byte_ns),
+            (b", wait", waited_ns),
+        ] {
             if ns > 0 {
                 metric(out, name, ns);
             }
@@ -47,7 +50,7 @@ mod tests {
     #[test]
     fn what_there_was_is_told_in_milliseconds() {
         let upstream =
-            Spans { connect_ns: 1_000_000, first_byte_ns: 50_123_456, waited_ns: 9, ..Spans::default() };
+            Spans { connect_ns: 1_000_000, first_byte_ns: 50_123_456, waited_ns: 9_000, ..Spans::default() };
         for (so_far_ns, spans, expected) in [
             (12_400, Spans::default(), "gateway;dur=0.012"),
             (
@@ -55,7 +58,11 @@ mod tests {
                 Spans { module_ns: 999_999_500, ..Spans::default() },
                 "gateway;dur=0.000, module;dur=1000.000",
             ),
-            (51_223_465, upstream, "gateway;dur=0.100, connect;dur=1.000, upstream;dur=50.123"),
+            (
+                51_232_456,
+                upstream,
+                "gateway;dur=0.100, connect;dur=1.000, upstream;dur=50.123, wait;dur=0.009",
+            ),
         ] {
             let mut out = Vec::new();
             Timing { so_far_ns, spans }.write(&mut out);

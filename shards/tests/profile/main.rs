@@ -7,7 +7,8 @@ mod modules;
 mod rig;
 mod telling;
 
-use rig::{Client, Rig, SLOW, Wanted, seen, upstream};
+use rig::{Client, Rig, SLOW, Wanted, ring, seen, upstream};
+use tidegate_shards::{Limits, SocketOptions};
 use tidegate_snapshot::{Phase, Times};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -73,7 +74,7 @@ fn a_body_that_trickles_shows_in_the_transfer() {
 }
 
 #[test]
-fn a_client_that_sends_slowly_shows_nowhere_but_in_the_total() {
+fn a_client_that_sends_slowly_is_a_wait() {
     // Short enough to be gathered; and chunked, which streams.
     for (fields, pieces, end) in [
         ("Content-Length: 4", ["ab", "cd"], "abcd"),
@@ -89,21 +90,95 @@ fn a_client_that_sends_slowly_shows_nowhere_but_in_the_total() {
         }
         client.read_to("ok");
         let times = rig.sum();
-        check(&times, 1, &[Phase::Total], &[Phase::Module, Phase::Transfer]);
+        check(&times, 1, &[Phase::Total, Phase::Wait], &[Phase::Module, Phase::Transfer]);
         let (_, first) = seen(&times, Phase::FirstByte);
         assert!(first < SLOW.as_secs_f64() * 500.0, "{fields}: {first} ms");
     }
 }
 
 #[test]
-fn what_was_no_request_has_a_total_alone() {
+fn a_client_that_has_gone_is_no_success() {
+    // Whether it resets, whether it still reads, for how long it is answered, and the class of the status.
+    for (resets, still_reads, wait, class) in [
+        (true, false, 4 * SLOW, 4),
+        (false, false, 22 * SLOW, 4),
+        (false, true, 22 * SLOW, 2),
+        (false, true, SLOW, 2),
+    ] {
+        let (tell, asked) = std::sync::mpsc::channel();
+        let (go, gone) = std::sync::mpsc::channel::<()>();
+        let gone = std::sync::Mutex::new(gone);
+        let upstream = upstream(move |client| {
+            each(client, "\r\n\r\n", |client| {
+                tell.send(()).expect("the test waits");
+                gone.lock().expect("one at a time").recv().expect("the test says so");
+                std::thread::sleep(wait);
+                client.send(OK);
+            })
+        });
+        let rig = Rig::start(Some(upstream), Wanted::default());
+        let mut client = rig.connect();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        asked.recv().expect("it was asked");
+        client.0.shutdown(std::net::Shutdown::Write).expect("a half");
+        if resets {
+            client.reset();
+            go.send(()).expect("the upstream waits");
+        } else if still_reads {
+            go.send(()).expect("the upstream waits");
+            client.read_to("ok");
+        } else {
+            drop(client);
+            go.send(()).expect("the upstream waits");
+        }
+        let mut expected = [0; 5];
+        expected[class - 1] = 1;
+        assert_eq!(rig.responses(), expected, "{resets} {still_reads} {wait:?}");
+    }
+}
+
+#[test]
+fn what_was_no_request_is_all_tax() {
     let rig = Rig::start(None, Wanted::default());
     let mut client = rig.connect();
     client.send("NO REQUEST\r\n\r\n");
     client.read_to("}\n");
     let times = rig.sum();
     for phase in Phase::ALL {
-        assert_eq!(times.of(phase).len(), u64::from(phase == Phase::Total), "{phase:?}");
+        let is_there = matches!(phase, Phase::Total | Phase::Tax);
+        assert_eq!(times.of(phase).len(), u64::from(is_there), "{phase:?}");
+    }
+}
+
+#[test]
+fn a_client_that_reads_slowly_is_no_transfer() {
+    const BYTES: usize = 16 << 20;
+    // With a pause before the first byte, and one in the middle.
+    for is_on_ring in [false, true] {
+        if is_on_ring && tidegate_shards::probe(ring()).is_err() {
+            println!("skipped: there is no io_uring here");
+            continue;
+        }
+        let upstream = upstream(|client| {
+            each(client, "\r\n\r\n", |client| {
+                client.send(&format!("HTTP/1.1 200 OK\r\nContent-Length: {BYTES}\r\n\r\n"));
+                client.send(&(".".repeat(BYTES - 1) + "!"));
+            })
+        });
+        let client_socket = SocketOptions { send_buffer: 64 << 10, ..SocketOptions::default() };
+        let limits = Limits { client_socket, ..Limits::default() };
+        let rig = Rig::start(Some(upstream), Wanted { limits, is_on_ring, ..Wanted::default() });
+        let mut client = rig.connect();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        std::thread::sleep(10 * SLOW);
+        client.read_some(BYTES / 2);
+        std::thread::sleep(10 * SLOW);
+        client.read_to("!");
+        let times = rig.sum();
+        let (slow, of) = (SLOW.as_secs_f64() * 1e3, |phase| seen(&times, phase).1);
+        let (total, transfer, wait) = (of(Phase::Total), of(Phase::Transfer), of(Phase::Wait));
+        assert!(wait > 15.0 * slow, "on a ring {is_on_ring}: {wait} of {total} ms, transfer {transfer}");
+        assert!(transfer < total / 2.0, "on a ring {is_on_ring}: transfer {transfer} of {total} ms");
     }
 }
 
@@ -120,7 +195,7 @@ fn a_retry_adds_up_and_its_pause_is_no_tax() {
     let rig = Rig::start(Some(upstream), Wanted { retries: 1, ..Wanted::default() });
     rig.connect().get("ok");
     let times = rig.sum();
-    check(&times, 1, &[Phase::Total, Phase::FirstByte], &[Phase::Transfer, Phase::Module]);
+    check(&times, 1, &[Phase::Total, Phase::FirstByte, Phase::Wait], &[Phase::Transfer, Phase::Module]);
     let slow = SLOW.as_secs_f64() * 1e3;
     let (total, first_byte) = (seen(&times, Phase::Total).1, seen(&times, Phase::FirstByte).1);
     assert!(first_byte > 2.0 * slow - 2.0, "both attempts: {first_byte} ms");

@@ -125,7 +125,8 @@ fn rows_come_when_they_are_asked_for_and_go_again() {
         (ALL, u64::MAX, 2),
         (ALL, 1, 0),
     ] {
-        assert!(rig.inbox.send(ToShard::Profile { scopes, until_ms }).is_ok());
+        let order = ProfileOrder { scopes, until_ms, ..ProfileOrder::default() };
+        assert!(rig.inbox.send(ToShard::Profile(order)).is_ok());
         // The answer takes longer than two intervals, so that each request is counted in one of its own.
         client.get("ok");
         assert_eq!(rig.next().rows.len(), rows, "{scopes:?}");
@@ -133,13 +134,36 @@ fn rows_come_when_they_are_asked_for_and_go_again() {
 }
 
 #[test]
-fn what_finds_no_room_is_counted() {
+fn what_finds_no_room_is_counted_with_the_others() {
     let limits = Limits { profile_rows: 1, ..Limits::default() };
     let wanted = Wanted { limits, scopes: ALL, ..Wanted::default() };
     let rig = Rig::start(Some(upstream(answers_late)), wanted);
     rig.connect().get("ok");
     let (rows, refused) = rows(&rig.end());
-    assert_eq!((rows.len(), refused), (1, 1));
+    let found: Vec<_> = rows.iter().map(|(scope, key, _)| (*scope, key.as_str())).collect();
+    assert_eq!((found, refused), (vec![(Scope::Route, "default/all"), (Scope::Service, OTHERS)], 1));
+    assert_eq!(rows[1].2.of(Phase::Total).len(), 1);
+}
+
+#[test]
+fn an_order_begins_an_interval_and_keeps_room_for_its_key() {
+    let limits = Limits { profile_rows: 1, ..Limits::default() };
+    let rig = Rig::start(Some(upstream(answers_late)), Wanted { limits, ..Wanted::default() });
+    let mut client = rig.connect();
+    client.get("ok");
+    let keys = [(Scope::Service, "default/upstream".into()), (Scope::Route, "default/none".into())];
+    let order = ProfileOrder { keys: keys.into(), until_ms: u64::MAX, is_cut: true, ..Default::default() };
+    assert!(rig.inbox.send(ToShard::Profile(order)).is_ok());
+    // An interval is a second without it.
+    let began = std::time::Instant::now();
+    let first = rig.intervals.recv_timeout(Duration::from_millis(900)).expect("cut at once");
+    assert!(first.rows.is_empty() && began.elapsed() < Duration::from_millis(900));
+    client.get("ok");
+    drop((client, first));
+    let seen = rig.end_from(1);
+    let (rows, refused) = rows(&seen);
+    let found: Vec<_> = rows.iter().map(|(scope, key, _)| (*scope, key.as_str())).collect();
+    assert_eq!((found, refused), (vec![(Scope::Service, "default/upstream")], 0));
 }
 
 #[test]

@@ -14,6 +14,11 @@ use tidegate_snapshot::*;
 /// How long what is slow here takes.
 pub const SLOW: Duration = Duration::from_millis(50);
 
+/// A small ring.
+pub fn ring() -> RingOptions {
+    RingOptions { entries: 256, ..RingOptions::default() }
+}
+
 /// Keeps what it is given.
 struct Sink(mpsc::Sender<Arc<IntervalProfile>>);
 
@@ -41,6 +46,8 @@ pub struct Wanted {
     pub limits: Limits,
     pub pipeline: Option<Arc<Pipeline>>,
     pub retries: u32,
+    /// On a ring, with its clock of turns.
+    pub is_on_ring: bool,
     /// On a ring, with the kernel's stamps of what arrives.
     pub is_stamped: bool,
 }
@@ -111,8 +118,8 @@ impl Rig {
         let thread = spawn_shard(ShardOptions {
             index: 0,
             cpu: None,
-            driver: if wanted.is_stamped { Driver::IoUring } else { Driver::Epoll },
-            ring: RingOptions { entries: 256, arrival_stamps: wanted.is_stamped, ..RingOptions::default() },
+            driver: if wanted.is_on_ring || wanted.is_stamped { Driver::IoUring } else { Driver::Epoll },
+            ring: RingOptions { arrival_stamps: wanted.is_stamped, ..ring() },
             snapshot: snapshot(upstream, &wanted),
             limits: wanted.limits,
             listener,
@@ -152,8 +159,13 @@ impl Rig {
         interval
     }
 
-    /// Ends the shard, and adds up all that it handed over, to both sides alike.
-    pub fn end(mut self) -> Vec<Arc<IntervalProfile>> {
+    /// Ends the shard, and gives all that it handed over, to both sides alike.
+    pub fn end(self) -> Vec<Arc<IntervalProfile>> {
+        self.end_from(0)
+    }
+
+    /// The same after so many were taken.
+    pub fn end_from(mut self, taken: usize) -> Vec<Arc<IntervalProfile>> {
         assert!(self.inbox.send(ToShard::Drain).is_ok());
         self.thread.join().expect("it drains");
         let given: Vec<_> = self.intervals.try_iter().collect();
@@ -163,17 +175,34 @@ impl Rig {
                 told.push(interval);
             }
         }
-        assert_eq!(told.len(), given.len(), "the admin and the sink get the same");
-        assert!(told.iter().zip(&given).all(|(a, b)| Arc::ptr_eq(a, b)));
+        assert_eq!(told.len(), given.len() + taken, "the admin and the sink get the same");
+        assert!(told[taken..].iter().zip(&given).all(|(a, b)| Arc::ptr_eq(a, b)));
         for interval in &given {
             assert!(
                 interval.shard == 0 && interval.began_ms <= interval.ended_ms && !interval.times.is_empty()
             );
+            adds_up(&interval.times);
+            let rows = interval.rows.iter().filter(|row| row.scope != Scope::Module);
+            rows.for_each(|row| adds_up(&row.times));
         }
         given
     }
 
-    /// The same as one set.
+    /// Ends the shard, and gives how many responses of its routes had a status of each class.
+    pub fn responses(mut self) -> [u64; 5] {
+        assert!(self.inbox.send(ToShard::Drain).is_ok());
+        self.thread.join().expect("it drains");
+        let mut sum = [0; 5];
+        while let Some(message) = self.admin.take() {
+            let ToAdmin::Report(report) = message else { continue };
+            for route in &report.routes {
+                sum.iter_mut().zip(route.responses).for_each(|(sum, more)| *sum += more);
+            }
+        }
+        sum
+    }
+
+    /// All that it handed over, as one set.
     pub fn sum(self) -> Times {
         let mut sum = Times::new(3);
         self.end().iter().for_each(|interval| sum.add(&interval.times));
@@ -185,6 +214,12 @@ impl Rig {
 pub struct Client(pub TcpStream);
 
 impl Client {
+    /// Resets the connection.
+    pub fn reset(self) {
+        let socket = socket2::Socket::from(self.0);
+        socket.set_linger(Some(Duration::ZERO)).expect("an option");
+    }
+
     /// Sends bytes.
     pub fn send(&mut self, bytes: &str) {
         self.0.write_all(bytes.as_bytes()).expect("sent");
@@ -202,6 +237,11 @@ impl Client {
             }
         }
         Ok(String::from_utf8(seen).expect("text"))
+    }
+
+    /// Reads so many bytes.
+    pub fn read_some(&mut self, bytes: usize) {
+        self.0.read_exact(&mut vec![0; bytes]).expect("they come");
     }
 
     /// Reads until the text that ends a message has come.
@@ -233,6 +273,18 @@ pub fn upstream(behave: impl Fn(&mut Client) + Send + Sync + 'static) -> SocketA
         }
     });
     address
+}
+
+/// The gateway's own part and all that was waited for are the total, as exactly as histograms tell it.
+fn adds_up(times: &Times) {
+    let sum = |phase: Phase| -> f64 {
+        let recorded = times.of(phase).iter_recorded();
+        recorded.map(|value| value.value_iterated_to() as f64 * value.count_at_value() as f64).sum()
+    };
+    let parts: f64 = Phase::ALL.into_iter().filter(|phase| *phase != Phase::Total).map(sum).sum();
+    let (total, count) = (sum(Phase::Total), times.of(Phase::Total).len());
+    assert!((parts - total).abs() < total * 0.01 + 1e3 * count as f64, "{parts} ns of {total} ns in {count}");
+    assert_eq!(times.of(Phase::Tax).len(), count, "all of them have a tax");
 }
 
 /// How often a phase was counted, and its median in milliseconds.

@@ -13,9 +13,10 @@ const SIGNS: [(char, &str); PHASES.len()] = [
     ('■', "\x1b[35m"),
     ('○', "\x1b[33m"),
     ('◇', "\x1b[36m"),
+    ('△', "\x1b[37m"),
 ];
 /// What is drawn when: the whole and the gateway's part of it are never hidden.
-const ORDER: [usize; PHASES.len()] = [5, 3, 2, 4, 0, 1];
+const ORDER: [usize; PHASES.len()] = [6, 5, 3, 2, 4, 0, 1];
 const HEIGHT: usize = 16;
 const WIDEST: usize = 100;
 const NARROWEST: usize = 24;

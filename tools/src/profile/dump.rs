@@ -3,7 +3,7 @@
 
 use super::series::{self, PHASES};
 use super::words::Dump;
-use super::{chart, hgrm, svg};
+use super::{chart, hgrm, svg, top};
 use crate::answer;
 use crate::failure::{Exit, Failure};
 use crate::options::Output;
@@ -12,7 +12,7 @@ use crate::stats;
 use crate::table::{self, Style};
 use crate::wire::{Opened, Wire};
 use serde_json::Value;
-use std::io::BufRead;
+use std::io::{self, BufRead};
 use std::path::Path;
 
 /// Columns of a phase: heading, figure.
@@ -33,6 +33,16 @@ pub(crate) fn run(
     (output, style): (Output, Style),
     progress: &mut dyn FnMut(&str),
 ) -> Result<(String, String), Failure> {
+    // What cannot be written is said before half an hour is spent on it.
+    if let Some(path) = &dump.svg {
+        let opened = std::fs::OpenOptions::new().create(true).append(true).open(path);
+        opened.map_err(|error| unwritten(path, &error))?;
+    }
+    if let Some(path) = &dump.hgrm {
+        // Its own name is only the front of the names that are written.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::read_dir(folder).map_err(|error| unwritten(path, &error))?;
+    }
     let request = Request::get(&dump.target(), "measure", "the latency profile");
     let mut profile = match wire.open(&request)? {
         Opened::Lines(lines) => measured(lines, progress),
@@ -48,11 +58,7 @@ pub(crate) fn run(
     let rows = series::rows(&profile);
     let mut note = String::new();
     let mut write = |path: &Path, text: &str| {
-        std::fs::write(path, text).map_err(|error| {
-            Failure::new(Exit::Refused, "the measurement could not be written")
-                .at(path.display().to_string())
-                .why(error.to_string())
-        })?;
+        std::fs::write(path, text).map_err(|error| unwritten(path, &error))?;
         note += &format!("wrote {}\n", path.display());
         Ok::<(), Failure>(())
     };
@@ -69,6 +75,7 @@ pub(crate) fn run(
     if rows.is_empty() {
         note += &format!("no {} served anything in this time\n", dump.by.name());
     }
+    note += &top::refused(&profile);
     let mut text = tables(&profile, style);
     // One plot is worth looking at; many are for the file.
     if let [row] = &rows[..] {
@@ -77,6 +84,12 @@ pub(crate) fn run(
         note += "give one row with --key, or a file with --svg, to see the plot\n";
     }
     Ok((text, note))
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(Exit::Refused, "the measurement could not be written")
+        .at(path.display().to_string())
+        .why(error.to_string())
 }
 
 /// Reads to the profile, which comes last.
@@ -124,7 +137,7 @@ fn tables(profile: &Value, style: Style) -> String {
             "{gap}{}: {} in {seconds:.1} s, {}/s{errors}\n",
             series::title(by, &row["key"]),
             table::cell(&row["count"]),
-            table::cell(&row["rate"]),
+            table::cell(&row["requests_per_second"]),
         );
         text += &table::render(Some(&header), &cells, style);
     }

@@ -12,13 +12,14 @@ pub(crate) struct Phase {
 }
 
 /// In the order of tables.
-pub(crate) const PHASES: [Phase; 6] = [
+pub(crate) const PHASES: [Phase; 7] = [
     Phase { key: "total", title: "total" },
     Phase { key: "tax", title: "gateway tax" },
     Phase { key: "module", title: "modules" },
     Phase { key: "connect", title: "upstream connect" },
     Phase { key: "first_byte", title: "upstream first byte" },
     Phase { key: "transfer", title: "transfer" },
+    Phase { key: "wait", title: "waits" },
 ];
 
 /// So many times, a share (0 to 1) of all, are not longer than this.
@@ -115,7 +116,7 @@ pub(crate) mod tests {
                     [us[2], 0.999, 1_000], [us[2], 1.0, 1_000]] })
         };
         json!({ "by": "node", "seconds": 10.0, "shards": 2, "rows_refused": 0, "rows": [{
-            "key": "", "count": 1_000, "rate": 100.0, "errors": 3, "error_rate": 0.3,
+            "key": "", "count": 1_000, "requests_per_second": 100.0, "errors": 3, "errors_per_second": 0.3,
             "phases": { "total": phase([100.0, 900.0, 10_000.0]), "tax": phase([10.0, 12.5, 20.0]) },
         }] })
     }

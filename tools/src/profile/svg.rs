@@ -6,7 +6,8 @@ use super::series::{PHASES, Row, Series};
 use std::fmt::Write as _;
 
 /// Colours that people tell apart whatever eyes they have, in the order of `PHASES`.
-const COLORS: [&str; PHASES.len()] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
+const COLORS: [&str; PHASES.len()] =
+    ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#777777"];
 /// Most panels; rows beyond it are in the table.
 const MOST_PANELS: usize = 12;
 

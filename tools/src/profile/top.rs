@@ -135,7 +135,7 @@ fn listing(by: By, profile: &Value, style: Style) -> String {
             let title = series::title(by.name(), &row["key"]);
             let key = title.strip_prefix(by.name()).map_or(title.as_str(), str::trim_start);
             let mut cells = vec![if key.is_empty() { title.clone() } else { key.to_owned() }];
-            cells.extend([rate(&row["rate"]), rate(&row["error_rate"])]);
+            cells.extend([rate(&row["requests_per_second"]), rate(&row["errors_per_second"])]);
             cells.extend(
                 columns.iter().map(|(_, phase, figure)| stats::duration(&row["phases"][phase][figure])),
             );
@@ -147,10 +147,17 @@ fn listing(by: By, profile: &Value, style: Style) -> String {
     if total > rows.len() as u64 {
         text += &format!("and {} more\n", total - rows.len() as u64);
     }
-    if let Some(refused) = profile["rows_refused"].as_u64().filter(|refused| *refused > 0) {
-        text += &format!("{refused} exchanges found no room for a row\n");
+    text + &refused(profile)
+}
+
+/// How many exchanges have no row of their own, where there are any.
+pub(super) fn refused(profile: &Value) -> String {
+    match profile["rows_refused"].as_u64() {
+        None | Some(0) => String::new(),
+        Some(refused) => format!(
+            "{refused} exchanges found no room for a row of their own and are in `others`: see --profile-rows of serve\n"
+        ),
     }
-    text
 }
 
 /// As many lines as the terminal has room for.
@@ -180,7 +187,13 @@ mod tests {
             lines[1],
             "node  100     0.3       100.0µs  900.0µs  10.00ms  10.0µs   12.5µs   -            -             -"
         );
-        assert_eq!(lines[2..], ["and 2 more", "7 exchanges found no room for a row"]);
+        assert_eq!(
+            lines[2..],
+            [
+                "and 2 more",
+                "7 exchanges found no room for a row of their own and are in `others`: see --profile-rows of serve"
+            ]
+        );
         let none = json!({ "rows": [], "seconds": 1.0 });
         assert_eq!(listing(By::Route, &none, Style::default()), "no route served anything in the last 1 s\n");
     }

@@ -91,24 +91,49 @@ async fn a_dump_counts_what_comes_from_now_on() {
 }
 
 #[tokio::test]
-async fn an_interval_longer_than_a_dump_is_waited_for() {
+async fn a_dump_counts_what_began_in_it() {
     let node = Node::start().await;
     let profiles = Arc::clone(&node.state.inner.profiles);
-    let interval = |began_ms: u64, ended_ms: u64| {
-        let one = interval(0, 5);
-        IntervalProfile { began_ms, ended_ms, ..one }
+    let of = |began_ms: u64, ms: u64, count: usize| {
+        let one = interval(0, count);
+        IntervalProfile { began_ms, ended_ms: began_ms + ms, ..one }
     };
     let began = now_ms();
-    profiles.keep(&interval(began - 400, began));
+    profiles.keep(&of(began - 400, 400, 1));
     let feeding = tokio::spawn(async move {
-        // One that began before the dump, and one that begins after it.
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-        profiles.keep(&interval(began, began + 300));
-        profiles.keep(&interval(began + 300, began + 600));
+        tokio::time::sleep(std::time::Duration::from_millis(1_000)).await;
+        // One that was under way, one that the shards began for it, and the one after it.
+        profiles.keep(&of(began - 1, 200, 10));
+        profiles.keep(&of(began + 500, 500, 100));
+        profiles.keep(&of(began + 60_000, 500, 1_000));
     });
-    let got = node.get("/api/v1/profile?for=100ms&wait=true").await.json();
+    let got = node.get("/api/v1/profile?for=1s&wait=true").await.json();
     feeding.await.expect("fed");
-    assert_eq!((&got["data"]["rows"][0]["count"], &got["data"]["shards"]), (&json!(5), &json!(1)), "{got}");
+    assert_eq!((&got["data"]["rows"][0]["count"], &got["data"]["shards"]), (&json!(100), &json!(1)), "{got}");
+}
+
+#[tokio::test]
+async fn a_key_that_there_is_not_is_told() {
+    let node = Node::start().await;
+    let got = node.put("/api/v1/namespace", json!({ "name": "n" })).await;
+    assert!(got.status < 300, "{}", got.text);
+    let got = node
+        .put("/api/v1/service", json!({ "name": "s", "namespace": "n", "urls": ["http://127.0.0.1:1"] }))
+        .await;
+    assert!(got.status < 300, "{}", got.text);
+    for (query, status, why) in [
+        ("by=service&key=n/s", 200, ""),
+        ("by=service&key=others", 200, ""),
+        ("by=route&key=", 200, ""),
+        ("by=route&key=n/s", 404, "there is no route 'n/s' here"),
+        ("by=module&key=n/s", 404, "there is no module"),
+        ("by=service&key=s", 400, "NAMESPACE/NAME"),
+        ("by=shard&key=first", 404, "there is no shard"),
+        ("key=n/s", 400, "say which with 'by'"),
+    ] {
+        let got = node.get(&format!("/api/v1/profile?{query}")).await;
+        assert!(got.status == status && got.text.contains(why), "{query}: {} {}", got.status, got.text);
+    }
 }
 
 #[tokio::test]

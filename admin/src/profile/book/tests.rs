@@ -3,7 +3,7 @@
 use super::super::{By, Merge, Shown, Sort};
 use super::*;
 use serde_json::{Value, json};
-use tidegate_snapshot::{Phase, ProfileRow, RouteReport, ScriptReport, Times};
+use tidegate_snapshot::{OTHERS, Phase, ProfileRow, RouteReport, ScriptReport, Times};
 
 fn times(digits: u8, recorded: &[(Phase, u64)]) -> Times {
     let mut times = Times::new(digits);
@@ -92,7 +92,7 @@ fn a_window_finds_what_lies_in_it() {
     }
     let told = told(&book, "node", 10_000, 110_010);
     assert_eq!(counts(&told), [(String::new(), 23)]);
-    assert_eq!(told["rows"][0]["rate"], 2.3);
+    assert_eq!(told["rows"][0]["requests_per_second"], 2.3);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn figures_and_errors_of_rows() {
     let mut book = Book::default();
     book.serve([("n/r".into(), "n/s".into()), ("n/fourth".into(), "n/s".into())].into());
     for scope in [Scope::Route, Scope::Service, Scope::Module] {
-        book.leases.renew(scope, 10_000, 5_000);
+        book.leases.renew(scope, None, 10_000, 5_000);
     }
     book.note(&report(0, "n/r", 3));
     book.note(&report(0, "n/other", 1));
@@ -109,7 +109,10 @@ fn figures_and_errors_of_rows() {
     let route = told(&book, "route", 2_000, 12_000);
     assert_eq!(counts(&route), [("n/r".to_owned(), 10)]);
     let row = &route["rows"][0];
-    assert_eq!((&row["errors"], &row["error_rate"], &row["rate"]), (&json!(3), &json!(1.5), &json!(5.0)));
+    assert_eq!(
+        (&row["errors"], &row["errors_per_second"], &row["requests_per_second"]),
+        (&json!(3), &json!(1.5), &json!(5.0))
+    );
     assert_eq!(route["rows_refused"], 6);
     let near = |value: &Value, us: f64| value.as_f64().is_some_and(|told| (told / us - 1.0).abs() < 0.01);
     let (total, tax) = (&row["phases"]["total"], &row["phases"]["tax"]);
@@ -126,7 +129,7 @@ fn figures_and_errors_of_rows() {
     let service = told(&book, "service", 3_000, 13_000);
     assert_eq!(counts(&service), [("n/s".to_owned(), 11)]);
     let row = &service["rows"][0];
-    assert_eq!((&row["errors"], &row["error_rate"]), (&json!(5), &json!(1.667)), "{row}");
+    assert_eq!((&row["errors"], &row["errors_per_second"]), (&json!(5), &json!(1.667)), "{row}");
 }
 
 #[test]
@@ -167,7 +170,7 @@ fn memory_is_bounded_by_age_and_bytes() {
 #[test]
 fn order_and_bound_of_rows() {
     let mut book = Book::default();
-    book.leases.renew(Scope::Route, 0, 100_000);
+    book.leases.renew(Scope::Route, None, 0, 100_000);
     let mut all = interval(0, 10_000, 1, 1);
     let row = |key: &str, us: u64, tax: u64, count: usize| ProfileRow {
         scope: Scope::Route,
@@ -194,4 +197,28 @@ fn order_and_bound_of_rows() {
     assert_eq!(told["rows_total"], 1);
     assert_eq!(total["points"].as_array().and_then(|points| points.last()?.get(1)), Some(&json!(1.0)));
     assert!(total["histogram"].as_str().is_some_and(|text| text.starts_with("HISTFAAAA")), "{total}");
+}
+
+#[test]
+fn what_found_no_room_is_with_the_others() {
+    let mut book = Book::default();
+    book.leases.renew(Scope::Route, None, 0, 100_000);
+    let mut one = interval(0, 10_000, 100, 4);
+    one.rows[1] = ProfileRow { scope: Scope::Route, key: OTHERS.into(), times: one.rows[0].times.clone() };
+    one.rows_refused = 4;
+    for (route, failed) in [("n/r", 3), ("n/x", 2), ("n/y", 1)] {
+        book.note(&report(0, route, failed));
+    }
+    book.keep(&one, 10_000);
+    let all = told(&book, "route", 1_000, 10_000);
+    assert_eq!(counts(&all), [("n/r".to_owned(), 4), (OTHERS.to_owned(), 4)]);
+    assert_eq!((&all["rows"][0]["errors"], &all["rows"][1]["errors"]), (&json!(3), &json!(3)), "{all}");
+    // An answer has fewer rows than shards keep.
+    let (window, found) = book.back(1_000, 10_000);
+    let mut merge = Merge::new(By::Scope(Scope::Route), None, window);
+    merge.bound(0);
+    found.iter().for_each(|kept| merge.add(kept));
+    let bounded = merge.json(Shown { limit: 100, ..Shown::default() }, 10_000);
+    assert_eq!(counts(&bounded), [(OTHERS.to_owned(), 8)]);
+    assert_eq!((&bounded["rows"][0]["errors"], &bounded["rows_refused"]), (&json!(6), &json!(8)));
 }

@@ -13,7 +13,7 @@ const BEGIN_MS: u64 = 2_000_000_000_000;
 
 fn profile_options(dir: &Path) -> ProfileOptions {
     let files = FileOptions { dir: dir.to_owned(), segment_bytes: 1 << 30, keep_segments: 1_000 };
-    ProfileOptions { files, interval: Duration::from_secs(1) }
+    ProfileOptions { files, interval: Duration::from_secs(1), most_rows: 256 }
 }
 
 fn start_profile(
@@ -118,6 +118,23 @@ fn shards_are_added_up_and_told_apart() {
         let bytes: usize = segments(dir.path()).iter().map(|(_, bytes)| bytes.len()).sum();
         assert_eq!((stats.segments, stats.written_bytes), (1, bytes as u64), "{engine:?}");
     }
+}
+
+#[test]
+fn lines_longer_than_a_shards_interval_are_sums() {
+    let dir = tempfile::tempdir().expect("dir");
+    let options = ProfileOptions { interval: Duration::from_secs(10), ..profile_options(dir.path()) };
+    let (mut feeds, handle) = start_profile(Engine::Direct, options, 2);
+    let rows = [(Scope::Route, "n/r"), (Scope::Route, tidegate_snapshot::OTHERS)];
+    for at in 0..25 {
+        submit(&mut feeds[0], &interval(0, at, 1_000_000, &rows));
+        submit(&mut feeds[1], &interval(1, at, 3_000_000, &[]));
+    }
+    handle.stop().expect("stop");
+    let read = read(dir.path());
+    let of = |tag: &str| (read[tag].0, read[tag].1.len());
+    assert_eq!((of(""), of("shard1.total"), of("route.n/r.total")), ((3, 100), (3, 50), (3, 50)));
+    assert_eq!(of("route.others.tax"), (3, 25));
 }
 
 #[test]

@@ -10,6 +10,8 @@ pub struct PathFlags {
     pub encoded_slash: bool,
     /// Holds raw bytes from 0x80 up (valid UTF-8; RFC 3986 wants them encoded, clients send them all the same).
     pub non_ascii: bool,
+    /// Holds `%`, `=` or `@`: whoever writes it down looks for credentials then.
+    pub has_marks: bool,
 }
 
 const PERCENT: u8 = 1;
@@ -17,6 +19,7 @@ const DOT: u8 = 2;
 const BACKSLASH: u8 = 4;
 const BAD: u8 = 8;
 const HIGH: u8 = 16;
+const MARK: u8 = 32;
 
 /// What each byte of a path asks for.
 static CLASS: [u8; 256] = {
@@ -25,6 +28,7 @@ static CLASS: [u8; 256] = {
     while b < 256 {
         table[b] = match b as u8 {
             b'%' => PERCENT,
+            b'=' | b'@' => MARK,
             b'.' => DOT,
             b'\\' => BACKSLASH,
             0..=b' ' | 0x7f | b'?' | b'#' => BAD,
@@ -76,7 +80,8 @@ pub(crate) fn scan(raw: &[u8]) -> Result<Scan, Malformed> {
     if seen & HIGH != 0 && std::str::from_utf8(raw).is_err() {
         return Err(Malformed::PathUtf8);
     }
-    let flags = PathFlags { non_ascii: seen & HIGH != 0, ..PathFlags::default() };
+    let flags =
+        PathFlags { non_ascii: seen & HIGH != 0, has_marks: seen & MARK != 0, ..PathFlags::default() };
     if seen & PERCENT != 0 {
         return Ok(Scan::Rewrite(flags));
     }
@@ -113,6 +118,7 @@ pub(crate) fn rewrite(raw: &[u8], mut flags: PathFlags, out: &mut Vec<u8>) -> Re
     if has_dot_segment(&out[start..]) {
         return Err(Malformed::PathDotSegment);
     }
+    flags.has_marks |= out[start..].contains(&b'%');
     Ok(flags)
 }
 
@@ -168,6 +174,7 @@ mod tests {
             assert_eq!(std::str::from_utf8(&out).unwrap(), want, "{raw}");
             assert_eq!(flags.encoded_slash, want.contains("%2F"), "{raw}");
             assert_eq!(flags.non_ascii, !want.is_ascii(), "{raw}");
+            assert_eq!(flags.has_marks, want.contains(['%', '=', '@']), "{raw}");
         };
         check("/", "/");
         check("/a/b.c", "/a/b.c");
@@ -182,6 +189,8 @@ mod tests {
         check("/a%3fb%23", "/a%3Fb%23");
         check("/%20%0a", "/%20%0A");
         check("/...", "/...");
+        check("/a;b=c", "/a;b=c");
+        check("/@a", "/@a");
         check("/..a/.b/a../a.", "/..a/.b/a../a.");
         check("/.well-known/x", "/.well-known/x");
         check("/%2ewell-known", "/.well-known");

@@ -27,12 +27,16 @@ impl Line<'_> {
         let plain = |text: &[u8]| escape::is_plain(text).then_some(text.len());
         let mut most = FRAME_BYTES + self.peer.text.len();
         if let Some(head) = self.head {
+            if head.path_flags().has_marks {
+                // Credentials in it are replaced, which may make it longer.
+                return None;
+            }
             most += head.method().as_str().len() + plain(head.host())? + plain(head.path())?;
             if let Some(query) = head.query() {
                 if query.len() > QUERY_BYTES {
                     return None;
                 }
-                // `key=` alone becomes `key=[redacted]`.
+                // `pw=x` becomes `pw=[redacted]`, and `:@` `[redacted]@`.
                 most += plain(query)? * 8 + 16;
             }
         }
@@ -65,7 +69,11 @@ impl Line<'_> {
             pen.put(b"\",\"host\":\"");
             pen.text(head.host());
             pen.put(b"\",\"path\":\"");
-            pen.text(head.path());
+            if head.path_flags().has_marks {
+                desk.redaction.marked_path(head.path(), &mut |bytes| pen.text(bytes));
+            } else {
+                pen.text(head.path());
+            }
             if let Some(query) = head.query() {
                 pen.put(b"\",\"query\":\"");
                 desk.redaction.query(query, &mut |bytes| pen.text(bytes));

@@ -75,6 +75,17 @@ pub(super) struct Desk<'a> {
     pub(super) rate: Option<&'a str>,
 }
 
+impl Desk<'_> {
+    /// Gives a path to `emit`. One without marks, as nearly all are, is not even looked at.
+    fn path(&self, head: &RequestHead, emit: &mut impl FnMut(&[u8])) {
+        if head.path_flags().has_marks {
+            self.redaction.marked_path(head.path(), emit);
+        } else {
+            emit(head.path());
+        }
+    }
+}
+
 fn number(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
@@ -138,13 +149,13 @@ impl Line<'_> {
             Field::Method => text(self.head?.method().as_str().as_bytes()),
             Field::Scheme => out.extend_from_slice(if self.peer.is_secure { b"https" } else { b"http" }),
             Field::Host => text(self.head?.host()),
-            Field::Path => text(self.head?.path()),
+            Field::Path => desk.path(self.head?, &mut text),
             Field::Query => desk.redaction.query(self.head?.query()?, &mut text),
             Field::Request => {
                 let head = self.head?;
                 text(head.method().as_str().as_bytes());
                 text(b" ");
-                text(head.path());
+                desk.path(head, &mut text);
                 if let Some(query) = head.query() {
                     text(b"?");
                     desk.redaction.query(query, &mut text);

@@ -149,7 +149,10 @@ fn templates_show_what_they_name() {
         ("%{route} %{service} %{fault} %{sample_rate}", "default/profiles default/users - 1"),
         ("\"%{req.user-agent}\"", r#""curl \"8\"""#),
         ("%{req.User-Agent}", r#"curl\x20\"8\""#),
-        ("%{req.authorization} %{req.cookie} %{req.referer}", "[redacted] - http://h/?code=[redacted]&a=1"),
+        (
+            "%{req.authorization} %{req.cookie} %{req.referer}",
+            "[redacted] - http://[redacted]@h/?code=[redacted]&a=1",
+        ),
         ("%{resp.content-type} %{resp.set-cookie} %{resp.nothing}", "text/plain [redacted] -"),
         ("%{path}|%{req.none}%%", r"/a\x2520b|-%"),
     ] {
@@ -233,6 +236,22 @@ fn json_has_what_there_is() {
         ]
     );
     assert!(found.starts_with("{\"at\":\"20") && found.contains("Z\",\"at_ms\":1"), "{found}");
+}
+
+#[test]
+fn paths_have_no_credentials_either() {
+    let request = "GET /a/x@y;jsessionid=hunter2/b HTTP/1.1\r\nHost: h\r\n\r\n";
+    for (format, expected) in [
+        ("%{path}", "/a/x@y;jsessionid=[redacted]"),
+        ("\"%{request}\"", "\"GET /a/x@y;jsessionid=[redacted] HTTP/1.1\""),
+    ] {
+        check(format, Redaction::default(), request, expected);
+    }
+    let (peer, head) = (peer(), head(request));
+    let found = written(RecordRules::default(), |records| records.add(&line(&peer, &head)));
+    assert!(found.contains("\"path\":\"/a/x@y;jsessionid=[redacted]\",\"version\""), "{found}");
+    let found = written(rules("json", Redaction::off()), |records| records.add(&line(&peer, &head)));
+    assert!(found.contains("\"path\":\"/a/x@y;jsessionid=hunter2/b\",\"version\""), "{found}");
 }
 
 #[test]

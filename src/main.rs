@@ -49,13 +49,17 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    tidegate_ctl::judged(command())
+}
+
+fn command() -> ExitCode {
     let matches = develop::commands(Cli::command()).get_matches();
     if let Some(code) = develop::run(&matches) {
         return code;
     }
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if cli.version {
-        println!("tidegate {}", env!("CARGO_PKG_VERSION"));
+        tidegate_ctl::print(concat!("tidegate ", env!("CARGO_PKG_VERSION"), "\n"));
         return ExitCode::SUCCESS;
     }
     let outcome = match cli.command {

@@ -19,7 +19,7 @@ impl Verify {
     pub fn run(&self) -> ExitCode {
         match verify(&self.data_dir, &ResourceRules::default()) {
             Ok(report) => {
-                println!("{}", serde_json::to_string(&report).unwrap_or_default());
+                tidegate_ctl::print(format!("{}\n", serde_json::to_string(&report).unwrap_or_default()));
                 if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
             }
             Err(why) => {

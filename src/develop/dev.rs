@@ -2,7 +2,7 @@
 //! its requests come to. It changes the modules of that name and nothing else there.
 
 use super::files::{self, Package, shown};
-use super::print::{self, Paint};
+use super::print::{self, Paint, say};
 use super::watch::Watch;
 use clap::Args;
 use serde_json::{Value, json};
@@ -59,6 +59,9 @@ impl Dev {
                 }
             });
             is_live = self.push(&entry, &mut news, &mut gateway, &mut watch, paint)?;
+            if !say("") {
+                return Ok(ExitCode::SUCCESS);
+            }
         }
     }
 
@@ -96,7 +99,7 @@ impl Dev {
                 for fault in &faults {
                     watch.add(&files::absolute(Path::new(&fault.module))?);
                 }
-                print!("{}", print::diagnostics(&faults, paint));
+                say(print::diagnostics(&faults, paint));
                 return Ok(false);
             }
         };
@@ -105,12 +108,12 @@ impl Dev {
         for path in project.paths.iter().rev().map(Path::new) {
             watch.add(path);
             if path.parent() != Some(folder) {
-                println!(
-                    "{} {} is in another folder: modules of a gateway find each other by name, so keep them beside {}",
+                say(format!(
+                    "{} {} is in another folder: modules of a gateway find each other by name, so keep them beside {}\n",
                     paint.bad("error"),
                     shown(path),
                     shown(entry)
-                );
+                ));
                 return Ok(false);
             }
             let is_entry = path == entry;
@@ -128,12 +131,17 @@ impl Dev {
                 }
             }
             if let Err(why) = gateway.put_module(&self.namespace, &module, &source, fields) {
-                print!("{why}");
+                say(why);
                 return Ok(false);
             }
         }
         let (name, ms) = (&news.name, began.elapsed().as_millis());
-        println!("{} {}/{name} is live at {} ({ms} ms)", paint.good('✓'), self.namespace, gateway.address());
+        say(format!(
+            "{} {}/{name} is live at {} ({ms} ms)\n",
+            paint.good('✓'),
+            self.namespace,
+            gateway.address()
+        ));
         news.begin(gateway, paint);
         Ok(true)
     }
@@ -181,11 +189,11 @@ impl News {
             names.any(|name| name == self.name)
         };
         if !routes.as_array().into_iter().flatten().any(lists) {
-            println!(
-                "  {} no route lists it yet: tidegate route create name={name} paths=/{name} methods=* modules={name}",
+            say(format!(
+                "  {} no route lists it yet: tidegate route create name={name} paths=/{name} methods=* modules={name}\n",
                 paint.warn("note"),
                 name = self.name
-            );
+            ));
         }
     }
 
@@ -216,9 +224,9 @@ impl News {
                 "warn" => paint.warn(line),
                 _ => line,
             };
-            println!("  {line} {}", paint.faint([text("function"), text("route")].join(" ").trim()));
+            say(format!("  {line} {}\n", paint.faint([text("function"), text("route")].join(" ").trim())));
             for frame in entry["stack"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-                println!("        {}", paint.faint(frame.trim()));
+                say(format!("        {}\n", paint.faint(frame.trim())));
             }
         }
         let Some(now) = self.counted(gateway) else { return };
@@ -226,7 +234,7 @@ impl News {
         let (calls, failed) = (now.0 - before.0, now.1 - before.1);
         if calls > 0.0 {
             let failed = if failed > 0.0 { paint.bad(format!(", {failed} failed")) } else { String::new() };
-            println!("  {}{failed}", paint.faint(format!("{calls} calls")));
+            say(format!("  {}{failed}\n", paint.faint(format!("{calls} calls"))));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `tidegate module init`: writes a project that works as it is. It never touches a file that is there.
 
 use super::files::shown;
+use super::print::say;
 use clap::Args;
 use std::fs;
 use std::io::Write as _;
@@ -53,14 +54,14 @@ impl Init {
             // Never over a file that has come meanwhile.
             let mut file = fs::File::create_new(path).map_err(failed)?;
             file.write_all(text.as_bytes()).map_err(failed)?;
-            println!("  {}", shown(path));
+            say(format!("  {}\n", shown(path)));
         }
         let place = shown(&folder);
-        println!("\nThe module '{name}' is in {place}. Next:\n\n  cd {place}");
-        println!("  tidegate module test                    # its tests");
-        println!("  tidegate serve --config tidegate.yaml   # a gateway that runs it, and in another shell:");
-        println!("  tidegate module dev .                   # pushes whenever you save");
-        println!("  npm install && npx tsc                  # checks its types");
+        say(format!("\nThe module '{name}' is in {place}. Next:\n\n  cd {place}\n"));
+        say("  tidegate module test                    # its tests\n");
+        say("  tidegate serve --config tidegate.yaml   # a gateway that runs it, and in another shell:\n");
+        say("  tidegate module dev .                   # pushes whenever you save\n");
+        say("  npm install && npx tsc                  # checks its types\n");
         Ok(ExitCode::SUCCESS)
     }
 }

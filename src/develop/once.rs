@@ -2,7 +2,7 @@
 
 use super::files::{self, Package};
 use super::message;
-use super::print::{self, Paint};
+use super::print::{self, Paint, say};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -68,9 +68,9 @@ impl Run {
         };
         let report: Value = serde_json::from_str(&report).map_err(|e| format!("the kit's report: {e}"))?;
         match self.output.as_str() {
-            "json" => println!("{report:#}"),
-            _ => print!("{}", Sheet { paint, text: String::new() }.of(&report)),
-        }
+            "json" => say(format!("{report:#}\n")),
+            _ => say(Sheet { paint, text: String::new() }.of(&report)),
+        };
         Ok(if report["error"].is_null() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

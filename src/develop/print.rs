@@ -57,6 +57,11 @@ impl Paint {
     }
 }
 
+/// Puts text on standard output. `false`: nobody takes any more.
+pub fn say(text: impl AsRef<str>) -> bool {
+    tidegate_ctl::print(text)
+}
+
 /// The line of a place with the one before it and a mark below, each behind `indent`. Empty if the file cannot be read.
 pub fn frame(file: &str, line: u32, column: u32, indent: &str, paint: Paint) -> String {
     let Ok(source) = std::fs::read_to_string(file) else { return String::new() };

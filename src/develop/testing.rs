@@ -1,7 +1,7 @@
 //! `tidegate module test`: finds test files, runs each in an engine of its own, and tells what came of them.
 
 use super::files::{self, Package, shown};
-use super::print::{self, Paint};
+use super::print::{self, Paint, say};
 use super::watch::Watch;
 use clap::Args;
 use serde_json::{Value, json};
@@ -49,7 +49,10 @@ impl Test {
             return Ok(if totals.failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS });
         }
         loop {
-            println!("{}", Paint::for_stdout().faint("waiting for a file to be saved; Ctrl-C ends"));
+            let word = Paint::for_stdout().faint("waiting for a file to be saved; Ctrl-C ends");
+            if !say(format!("{word}\n")) {
+                return Ok(ExitCode::SUCCESS);
+            }
             watch.wait(|| ());
             self.all(&mut watch)?;
         }
@@ -68,7 +71,7 @@ impl Test {
         for path in &tests {
             watch.add(path);
             if !is_json {
-                println!("{}", paint.bold(shown(path)));
+                say(format!("{}\n", paint.bold(shown(path))));
             }
             let report = self.file(path, watch, is_json, paint)?;
             totals.count(path, &report);
@@ -77,17 +80,17 @@ impl Test {
         let Totals { passed, failed, skipped, files } = &totals;
         if is_json {
             let all = json!({ "files": files, "passed": passed, "failed": failed, "skipped": skipped, "ms": rounded(ms) });
-            println!("{all:#}");
+            say(format!("{all:#}\n"));
         } else {
             let failed = match failed {
                 0 => "0 failed".to_owned(),
                 failed => paint.bad(format!("{failed} failed")),
             };
-            println!(
-                "\n{}, {failed}, {skipped} skipped ({})",
+            say(format!(
+                "\n{}, {failed}, {skipped} skipped ({})\n",
                 paint.good(format!("{passed} passed")),
                 time(ms)
-            );
+            ));
         }
         Ok(totals)
     }
@@ -109,7 +112,7 @@ impl Test {
                     watch.add(&files::absolute(Path::new(&fault.module))?);
                 }
                 if !is_json {
-                    print!("{}", print::diagnostics(&faults, paint));
+                    say(print::diagnostics(&faults, paint));
                 }
                 return Ok(FileReport { tests: Vec::new(), broken: Some(uncompiled(&faults)) });
             }
@@ -119,12 +122,12 @@ impl Test {
         }
         let mut each = |test: &TestReport| {
             if !is_json {
-                print!("{}", line(test, paint));
+                say(line(test, paint));
             }
         };
         let report = run_tests(&project, &settings, &mut each);
         if let (Some(fault), false) = (&report.broken, is_json) {
-            print!("{}", print::fault(fault, "  ", paint));
+            say(print::fault(fault, "  ", paint));
         }
         Ok(report)
     }

@@ -115,12 +115,12 @@ impl Doctor {
     /// Prints the checks. Exit code 1 if the gateway would not start.
     pub fn run(&self) -> ExitCode {
         let checks = self.checks();
-        if self.output == "json" {
-            let list: Vec<_> = checks.iter().map(as_json).collect();
-            println!("{}", serde_json::Value::from(list));
+        let text = if self.output == "json" {
+            format!("{}\n", checks.iter().map(as_json).collect::<serde_json::Value>())
         } else {
-            checks.iter().for_each(print);
-        }
+            checks.iter().map(shown).collect()
+        };
+        tidegate_ctl::print(text);
         if checks.iter().any(|c| c.grade == Grade::Bad) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }
 
@@ -158,14 +158,15 @@ fn as_json(check: &Check) -> serde_json::Value {
     value
 }
 
-fn print(check: &Check) {
-    println!("{:<5} {:<18} {}", check.grade.name(), check.what, check.finding);
+fn shown(check: &Check) -> String {
+    let mut text = format!("{:<5} {:<18} {}\n", check.grade.name(), check.what, check.finding);
     if check.grade == Grade::Good {
-        return;
+        return text;
     }
-    for (name, text) in [("costs", &check.cost), ("fix", &check.fix)] {
-        if !text.is_empty() {
-            println!("{:<24}   {name}: {text}", "");
+    for (name, more) in [("costs", &check.cost), ("fix", &check.fix)] {
+        if !more.is_empty() {
+            text += &format!("{:<24}   {name}: {more}\n", "");
         }
     }
+    text
 }

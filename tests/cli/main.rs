@@ -296,3 +296,32 @@ fn a_followers_redirect_is_followed_only_when_asked() {
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert_eq!(client(&leader, &["namespace", "get", "name=n"]).code, Some(0));
 }
+
+/// Runs a command whose output goes to a file or pipe; its exit code and error stream.
+fn told(words: &[&str], address: &str, out: Stdio) -> (Option<i32>, String) {
+    let output = Command::new(BINARY)
+        .args(words)
+        .env("TIDEGATE_ADMIN_API", address)
+        .stdout(out)
+        .stderr(Stdio::piped())
+        .output()
+        .expect("it runs");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_told() {
+    let node = Plan::new().start();
+    let address = format!("http://127.0.0.1:{}", node.admin);
+    for words in [&["doctor"][..], &["--version"], &["route", "list"], &["status"], &["top", "--once"]] {
+        let (whole, _) = told(words, &address, Stdio::null());
+        // Nobody reads: what the command found out still counts, and there is nothing to say.
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        assert_eq!(told(words, &address, writer.into()), (whole, String::new()), "{words:?} | head");
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+        let (code, said) = told(words, &address, full.into());
+        assert_eq!(code, Some(1), "{words:?}: {said}");
+        assert_eq!(said, "error: standard output cannot be written: No space left on device (os error 28)\n");
+    }
+}

@@ -18,6 +18,7 @@ mod insight;
 mod kinds;
 mod log_lines;
 mod options;
+mod output;
 mod profile;
 mod properties;
 mod request;
@@ -35,6 +36,7 @@ pub use command::Client;
 pub use field::{Field, FieldType, Kind};
 pub use gateway::Gateway;
 pub use options::{Options, Output};
+pub use output::{judged, print};
 pub use run::run;
 
 /// The kinds of resources and their fields: the one table that drives parsing, help and columns.

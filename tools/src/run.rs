@@ -7,6 +7,7 @@ use crate::failure::{Exit, Failure};
 use crate::insight::{Asked, Insight};
 use crate::log_lines;
 use crate::options::{Options, Output, Settings};
+use crate::output;
 use crate::profile;
 use crate::request::{self, Request};
 use crate::schedule;
@@ -25,7 +26,7 @@ pub fn run(options: &Options, client: Client) -> ExitCode {
     let color = |terminal: bool| terminal && !plain;
     let mut world = World {
         env: &env,
-        out: &mut io::stdout(),
+        out: &mut output::Output,
         err: &mut io::stderr(),
         style: Style { width: terminal::columns(), color: color(io::stdout().is_terminal()) },
         err_color: color(io::stderr().is_terminal()),
@@ -51,7 +52,7 @@ pub(crate) struct World<'a> {
 pub(crate) fn execute(options: &Options, client: Client, world: &mut World<'_>) -> u8 {
     match attempt(options, client, world) {
         Ok(Report { text, note, ok }) => {
-            // A reader that went away (`| head`) is no failure of the command.
+            // What cannot be written is judged where the process ends.
             let _ = world.err.write_all(note.as_bytes());
             let _ = world.out.write_all(text.as_bytes()).and_then(|()| world.out.flush());
             if ok { 0 } else { Exit::Refused as u8 }

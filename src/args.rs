@@ -2,7 +2,9 @@
 //! that stands before those of the command line, so that names, checks and defaults exist once: here.
 
 use crate::metal::Metal;
-use clap::Parser;
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches, Parser};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 use tidegate_admin::resource::{check_node_tag, parse_size};
@@ -139,7 +141,7 @@ pub struct Serve {
     /// Size of an access log file, after which the next one is begun
     #[arg(long, value_name = "BYTES", default_value = "256m", value_parser = parse_size)]
     pub access_log_segment_bytes: u64,
-    /// Access log files that are kept
+    /// Access logs are kept up to so many files' size in all, in however many files; the oldest are deleted
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub access_log_segments: usize,
     /// Write the latency profile's intervals to this folder, as HdrHistogram logs
@@ -148,7 +150,7 @@ pub struct Serve {
     /// Size of an interval log, after which the next one is begun
     #[arg(long, value_name = "BYTES", default_value = "256m", value_parser = parse_size)]
     pub hdr_segment_bytes: u64,
-    /// Interval logs that are kept
+    /// Interval logs are kept up to so many files' size in all, in however many files; the oldest are deleted
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub hdr_segments: usize,
     /// How long the intervals in --hdr-dir are, 100ms to 1h; what is shown live is a second old at most
@@ -185,6 +187,10 @@ pub struct Serve {
     /// Log JSON lines
     #[arg(long)]
     pub log_json: bool,
+
+    /// Names of the flags that were given, by the file or the command line.
+    #[arg(skip)]
+    given: BTreeSet<String>,
 
     #[command(flatten)]
     pub metal: Metal,
@@ -328,7 +334,18 @@ impl Serve {
             value => format!("--{}={value}", key.replace('_', "-")),
         });
         let all = std::iter::once("serve".to_string()).chain(file).chain(words.iter().cloned());
-        Self::try_parse_from(all)
+        let matches = Self::command().try_get_matches_from(all)?;
+        let mut serve = Self::from_arg_matches(&matches)?;
+        let is_given = |id: &clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+        serve.given = matches.ids().filter(|id| is_given(id)).map(ToString::to_string).collect();
+        Ok(serve)
+    }
+
+    /// What makes no sense as these flags stand together, a sentence each.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = crate::combined::faults(self, &self.given);
+        faults.extend(self.metal.check().err());
+        faults
     }
 
     /// Who is told where the time went.

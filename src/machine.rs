@@ -48,6 +48,9 @@ impl Machine {
                 "--numa-memory bound needs shards that are bound to CPUs: leave out --cpus any".into()
             );
         }
+        if metal.numa_memory != NumaMemory::Inherited && topology.nodes().len() < 2 {
+            warn!("--numa-memory changes nothing here: this host has one node");
+        }
         let thread_cpus = match metal.ring_thread_cpus.as_deref() {
             Some(list) => {
                 cores::choose(Some(list), &topology.cpus(), &topology)

@@ -3,6 +3,7 @@
 //! birth and death is in `serve`.
 
 mod args;
+mod combined;
 mod cores;
 mod develop;
 mod doctor;

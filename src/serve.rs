@@ -172,6 +172,10 @@ fn plan(words: &[String]) -> Result<Plan, String> {
     for warning in warnings {
         warn!(at = warning.at, "configuration: {}", warning.why);
     }
+    let faults = args.faults();
+    if !faults.is_empty() {
+        return Err(faults.join("\ntidegate: "));
+    }
     let machine = Machine::decide(&args.metal)?;
     let shards = machine.shards();
     let max_connections =

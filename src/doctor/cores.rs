@@ -5,6 +5,7 @@ use super::Check;
 use super::host::Host;
 use crate::cores::show;
 use crate::machine::Machine;
+use crate::metal::{Metal, Mode};
 
 pub fn checks(host: &Host, machine: &Machine) -> Vec<Check> {
     let mut checks = vec![Check::good("cpus", format!("{} ({} shards)", machine.cpus, host.shards))];
@@ -14,6 +15,22 @@ pub fn checks(host: &Host, machine: &Machine) -> Vec<Check> {
     checks.extend(numa_balancing(host));
     checks.push(quota(host));
     checks
+}
+
+/// Kernel threads of rings that nobody gave CPUs to.
+pub fn ring_threads(host: &Host, metal: &Metal) -> Option<Check> {
+    let is_loose = metal.ring_mode == Mode::KernelThread && metal.ring_thread_cpus.is_none();
+    let spare: Vec<usize> =
+        host.topology.cpus().into_iter().filter(|cpu| !host.cpus.contains(cpu)).take(host.shards).collect();
+    is_loose.then(|| {
+        let check = Check::weak("ring_threads", "--ring-mode kernel-thread without --ring-thread-cpus")
+            .costs("threads that spin run anywhere, also on the CPUs of the shards, and take their time");
+        if spare.is_empty() {
+            check.fix("--ring-mode defer: there is no CPU beside those of the shards")
+        } else {
+            check.fix(format!("--ring-thread-cpus {}", show(&spare)))
+        }
+    })
 }
 
 fn shared_cpus(host: &Host) -> Option<Check> {

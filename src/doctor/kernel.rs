@@ -147,7 +147,7 @@ fn mitigations(host: &Host) -> Option<Check> {
     }
     Some(
         Check::note(what, format!("active against {}", active.join(", ")))
-            .costs("each system call and interrupt is up to several times as dear; a request makes a few")
+            .costs("each system call and interrupt takes longer, how much depends on the CPU; a request makes a few")
             .fix("leave them, unless this host runs nothing but code you trust: then boot with mitigations=off"),
     )
 }

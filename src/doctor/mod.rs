@@ -3,6 +3,7 @@
 //! removes in the data folder: what to change is said, not done.
 
 mod cores;
+mod disks;
 mod host;
 mod kernel;
 mod network;
@@ -30,6 +31,12 @@ pub struct Doctor {
     /// Where the admin API will be served
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9080")]
     admin_listen: String,
+    /// The folder of access logs
+    #[arg(long, value_name = "DIR")]
+    access_log_dir: Option<PathBuf>,
+    /// The folder of interval logs
+    #[arg(long, value_name = "DIR")]
+    hdr_dir: Option<PathBuf>,
     /// Connections open at once per upstream address and shard
     #[arg(long, value_name = "N", default_value_t = 4096)]
     upstream_max_per_address: usize,
@@ -132,7 +139,15 @@ impl Doctor {
         let host = Host::new(Path::new("/"), &machine);
         let mut checks = kernel::checks(&host, &self.metal);
         checks.extend(cores::checks(&host, &machine));
+        checks.extend(cores::ring_threads(&host, &self.metal));
         checks.extend(process::checks(self, &machine));
+        let logs = [
+            ("access_log", "--access-log-dir", &self.access_log_dir),
+            ("hdr_log", "--hdr-dir", &self.hdr_dir),
+        ];
+        for (what, flag, dir) in logs {
+            checks.extend(dir.iter().map(|dir| disks::check(what, flag, dir, &self.data_dir)));
+        }
         checks.extend(tcp::checks(&host, &self.metal, self.upstream_max_per_address));
         checks.extend(network::checks(&host, self.metal.steer, &self.port()));
         checks

@@ -72,24 +72,14 @@ fn writable(dir: &Path) -> Result<String, String> {
 }
 
 fn disk_space(dir: &Path) -> Check {
-    let place = dir.ancestors().find(|part| part.exists()).filter(|part| !part.as_os_str().is_empty());
-    let Ok(path) = std::ffi::CString::new(place.unwrap_or(Path::new(".")).as_os_str().as_encoded_bytes())
-    else {
-        return Check::new("disk_space", Grade::Weak, "the folder's name has a NUL byte");
-    };
-    // SAFETY: the path is NUL-terminated and the struct is plain memory that the call fills.
-    let free = unsafe {
-        let mut stat: libc::statvfs = std::mem::zeroed();
-        if libc::statvfs(path.as_ptr(), &mut stat) == 0 { Some(stat.f_bavail * stat.f_frsize) } else { None }
-    };
-    match free {
-        Some(free) if free < 256 << 20 => Check::new(
-            "disk_space",
-            Grade::Weak,
-            format!("{} MiB free: writes may be refused soon", free >> 20),
-        ),
-        Some(free) => Check::new("disk_space", Grade::Good, format!("{} MiB free", free >> 20)),
-        None => Check::new("disk_space", Grade::Weak, "cannot be read"),
+    match super::disks::free_bytes(dir) {
+        Some(free) if free < 256 << 20 => Check::weak("disk_space", format!("{} MiB free", free >> 20))
+            .costs("changes of the configuration are refused when the disk is full")
+            .fix("make room, or choose another disk with --data-dir"),
+        Some(free) => Check::good("disk_space", format!("{} MiB free", free >> 20)),
+        None => Check::weak("disk_space", "cannot be read")
+            .costs("nobody knows how long changes can be written")
+            .fix("choose another folder with --data-dir"),
     }
 }
 
@@ -97,8 +87,10 @@ fn clock() -> Check {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs());
     // Before this program was written: certificates and document times would be wrong.
     if now < 1_780_000_000 {
-        Check::new("clock", Grade::Weak, "the clock is behind: set it, or documents get wrong times")
+        Check::weak("clock", format!("{now} seconds since 1970: years behind"))
+            .costs("certificates are not valid yet, and documents and logs get wrong times")
+            .fix("timedatectl set-ntp true, or date -s")
     } else {
-        Check::new("clock", Grade::Good, format!("{now} seconds since the epoch"))
+        Check::good("clock", "plausible")
     }
 }

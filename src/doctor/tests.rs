@@ -21,6 +21,7 @@ fn checks(files: &[(&str, &str)], cpus: &[usize], words: &str) -> Vec<Check> {
     let machine = Machine::decide(&self::metal("--cpus any")).expect("decided");
     let mut all = kernel::checks(&host, &metal);
     all.extend(cores::checks(&host, &machine));
+    all.extend(cores::ring_threads(&host, &metal));
     all.extend(tcp::checks(&host, &metal, 4_096));
     all.extend(network::checks(&host, metal.steer, "8080"));
     all
@@ -128,6 +129,9 @@ fn the_cores() {
     check(&with(&[]), &everywhere, "", "smt", Good, &["one shard per core"]);
     check(&with(&[]), &[0, 1, 4], "", "smt", Note, &["CPUs 0,4", "--cpus physical"]);
     check(&[("sys/devices/system/cpu/online", "0-1")], &[0, 1], "", "smt", Good, &["every CPU is a core"]);
+    let loose = "--ring-mode kernel-thread";
+    check(&with(&[]), &[0, 1], loose, "ring_threads", Weak, &["without --ring-thread-cpus", "-cpus 2-3"]);
+    check(&with(&[]), &everywhere, loose, "ring_threads", Weak, &["no CPU beside", "--ring-mode defer"]);
     check(&with(&[]), &everywhere, "", "numa", Note, &["nodes 0, 1"]);
     check(&with(&[]), &[0, 1], "", "numa", Good, &["node 0 of 2"]);
     check(&with(&[card]), &[0, 1], "", "numa", Weak, &["node 0", "eth0 on node 1", "--cpus node:1"]);
@@ -278,4 +282,27 @@ fn network_cards() {
     let loud: Vec<&Check> = unknown.iter().filter(|check| check.grade != Grade::Good).collect();
     assert!(loud.iter().all(|check| ["kernel", "backlog"].contains(&check.what)), "{loud:?}");
     assert_eq!(metal("").steer, Steer::None);
+}
+
+#[test]
+fn folders_of_logs() {
+    let (disk, memory) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir_in("/dev/shm"));
+    let there = disk.path().join("logs/of/today");
+    let file = disk.path().join("file");
+    std::fs::write(&file, "x").expect("a file");
+    let of = |dir: &std::path::Path, data: &std::path::Path| {
+        super::disks::check("access_log", "--access-log-dir", dir, data)
+    };
+    let bad = of(&file.join("logs"), disk.path());
+    assert!(bad.grade == Grade::Bad && bad.fix.contains("--access-log-dir"), "{bad:?}");
+    // Whatever is found, the folder was not made and nothing is left.
+    let found = of(&there, disk.path());
+    assert!(found.grade != Grade::Bad && found.grade != Grade::Good, "the data's disk, or worse: {found:?}");
+    assert!(!found.cost.is_empty() && !found.fix.is_empty(), "{found:?}");
+    if let Ok(memory) = memory {
+        let found = of(memory.path(), disk.path());
+        assert!(!found.finding.contains("the disk of the data"), "{found:?}");
+        assert_eq!(std::fs::read_dir(memory.path()).expect("a folder").count(), 0);
+    }
+    assert_eq!(std::fs::read_dir(disk.path()).expect("a folder").count(), 1);
 }

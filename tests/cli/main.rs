@@ -314,14 +314,15 @@ fn an_output_that_cannot_be_written_is_told() {
     let node = Plan::new().start();
     let address = format!("http://127.0.0.1:{}", node.admin);
     for words in [&["doctor"][..], &["--version"], &["route", "list"], &["status"], &["top", "--once"]] {
-        let (whole, _) = told(words, &address, Stdio::null());
+        let whole = told(words, &address, Stdio::null());
         // Nobody reads: what the command found out still counts, and there is nothing to say.
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
-        assert_eq!(told(words, &address, writer.into()), (whole, String::new()), "{words:?} | head");
+        assert_eq!(told(words, &address, writer.into()), whole, "{words:?} | head");
         let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
         let (code, said) = told(words, &address, full.into());
         assert_eq!(code, Some(1), "{words:?}: {said}");
-        assert_eq!(said, "error: standard output cannot be written: No space left on device (os error 28)\n");
+        let why = "error: standard output cannot be written: No space left on device (os error 28)\n";
+        assert!(said.ends_with(why), "{words:?}: {said}");
     }
 }

@@ -77,6 +77,30 @@ fn a_full_disk_costs_lines_and_is_used_again() {
     assert!(lines(&logs).len() > 1);
 }
 
+#[test]
+fn what_a_full_disk_took_stays_and_ends_with_a_whole_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(disk) = Small::mount(folder.path().join("disk"), "tmpfs", "size=128k") else { return };
+    let upstream = Upstream::answering(|_| ok("well"));
+    let logs = disk.0.join("logs");
+    let (node, _) = serving(Plan::new(), &logs, &upstream.url());
+    let mut client = node.client();
+    let (long, mut asked) = (format!("/{}", "x".repeat(4_000)), 0);
+    until("lines are dropped", || {
+        assert_eq!(client.get(&long).status(), 200);
+        asked += 1;
+        metric(&node, "tidegate_recorder_dropped_lines_total{log=\"access\"}") > 0
+    });
+    node.stop();
+    let text: String = std::fs::read_dir(&logs)
+        .expect("a folder")
+        .map(|entry| std::fs::read_to_string(entry.expect("an entry").path()).expect("text without zeroes"))
+        .collect();
+    // Each line has more than its path; a disk of 128 KiB holds the interval log and folders too.
+    assert!(text.len() > 32 << 10 && text.ends_with("}\n"), "{} bytes of {asked} lines", text.len());
+    assert!(lines(&logs).len() <= asked);
+}
+
 /// What must hold wherever the files go.
 fn check_plain(plan: Plan, dir: &Path) {
     let upstream = Upstream::answering(|_| ok("well"));

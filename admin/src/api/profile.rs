@@ -71,7 +71,7 @@ impl Asked {
             None => BACK_MS,
             Some(text) => match text.parse::<Timespan>() {
                 Ok(Timespan(time)) => u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
-                Err(why) => return bad(format!("'for' {why}")),
+                Err(_) => return bad("'for' is not a duration: write '500ms', '30s' or '1m30s'".into()),
             },
         };
         let longest = if wait { LONGEST_MS } else { crate::profile::KEPT_MS };

@@ -2,8 +2,30 @@
 //! accepted are kept for the next try, lines it refused are the caller's.
 
 use std::io;
+use std::os::fd::RawFd;
 use std::path::Path;
 use std::time::Duration;
+
+/// Says to other recorders, for as long as a file is open, that it is being written.
+pub(crate) fn claim(file: RawFd) {
+    // Where a file system has no locks, nobody can claim anything: repairs keep away then too.
+    claim_is_free(file);
+}
+
+/// Whether nobody writes a file; for as long as it stays open nobody will.
+pub(crate) fn claim_is_free(file: RawFd) -> bool {
+    // SAFETY: no memory is touched.
+    unsafe { libc::flock(file, libc::LOCK_EX | libc::LOCK_NB) == 0 }
+}
+
+/// Whether an open file has been deleted.
+pub(crate) fn has_no_name(file: RawFd) -> bool {
+    // SAFETY: a zeroed `stat` is plain numbers, which the call fills.
+    unsafe {
+        let mut stat: libc::stat = std::mem::zeroed();
+        libc::fstat(file, &mut stat) == 0 && stat.st_nlink == 0
+    }
+}
 
 /// One open segment at a time, appended to.
 pub(crate) trait Disk {
@@ -26,6 +48,9 @@ pub(crate) trait Disk {
 
     /// Whether a segment is open.
     fn is_open(&self) -> bool;
+
+    /// Whether the open segment has no name any more: nobody will read it.
+    fn is_deleted(&self) -> bool;
 
     /// Bytes accepted for the open segment, its header included.
     fn length(&self) -> u64;

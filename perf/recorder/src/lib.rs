@@ -16,6 +16,7 @@ mod life;
 mod merge;
 mod plain;
 mod recorder;
+mod repair;
 mod segment;
 
 pub use counters::{RecorderStats, StreamStats};
@@ -38,7 +39,8 @@ pub struct FileOptions {
     pub dir: PathBuf,
     /// A segment is closed before it would grow past this many bytes. One buffer larger than that fills one segment.
     pub segment_bytes: u64,
-    /// The newest so many segments are kept, the one being written included; older ones are deleted. At least one.
+    /// Segments are deleted, the oldest first, when all of them have more than so many times `segment_bytes`: many small
+    /// ones of a process that was started often are no more than a few large ones. The newest always stays.
     pub keep_segments: usize,
 }
 
@@ -140,9 +142,10 @@ fn start_on(engine: Engine, options: RecorderOptions, shards: usize) -> Result<S
     let mut add = |source, files: FileOptions, kind, counters: &Arc<counters::Counters>, buffer_bytes| {
         let (ready, opened) = mpsc::channel();
         waits.push((files.dir.clone(), opened));
+        repair::repair(&files.dir, kind);
         recorders.push(Recorder::new(Orders {
             source,
-            segments: Segments::new(files.dir, kind, files.keep_segments),
+            segments: Segments::new(files.dir, kind, files.keep_segments, files.segment_bytes),
             segment_bytes: files.segment_bytes,
             buffer_bytes,
             counters: counters.clone(),

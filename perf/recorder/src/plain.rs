@@ -1,9 +1,10 @@
 //! Segment files through the page cache, with nothing but the standard library: what is left where io_uring or direct
 //! I/O is refused. Its futures are always ready; it must never be put on an executor that has other work.
 
-use crate::disk::Disk;
+use crate::disk::{Disk, claim, has_no_name};
 use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
@@ -25,6 +26,7 @@ impl PlainDisk {
 impl Disk for PlainDisk {
     async fn open(&mut self, path: &Path, header: &[u8]) -> io::Result<()> {
         let file = File::options().write(true).create_new(true).mode(0o640).open(path)?;
+        claim(file.as_raw_fd());
         file.write_all_at(header, 0)?;
         self.file = Some(file);
         self.length = header.len() as u64;
@@ -35,7 +37,7 @@ impl Disk for PlainDisk {
     async fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         let file = self.file.as_ref().ok_or(io::ErrorKind::NotConnected)?;
         if let Err(why) = file.write_all_at(lines, self.length) {
-            // Part of it may stand there: no half a line in the file, and no gap before the next.
+            // Part of it may stand there. Whoever asked counts all of it as lost.
             let _ = file.set_len(self.length);
             return Err(why);
         }
@@ -60,6 +62,10 @@ impl Disk for PlainDisk {
 
     fn is_open(&self) -> bool {
         self.file.is_some()
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| has_no_name(file.as_raw_fd()))
     }
 
     fn length(&self) -> u64 {

@@ -264,6 +264,10 @@ impl Recorder {
         self.synced = Instant::now();
         match disk.sync().await {
             Ok(()) => {
+                if disk.is_deleted() {
+                    // What was written since the last look is where nobody finds it.
+                    self.count_unsynced();
+                }
                 self.unsynced = (0, 0);
                 self.counters.set_written(disk.written());
                 // Somebody deleted or moved the file: what follows belongs into one that can be found.

@@ -17,13 +17,19 @@ pub(crate) enum Kind {
 pub(crate) struct Segments {
     dir: PathBuf,
     kind: Kind,
-    keep: usize,
+    /// Bytes that all segments but the newest may have together.
+    most_bytes: u64,
+    segment_bytes: u64,
     next: u64,
 }
 
+/// A segment counts for no less than this part of a full one, so that there is a bound on their number too.
+const SMALLEST_PART: u64 = 1_024;
+
 impl Segments {
-    pub(crate) fn new(dir: PathBuf, kind: Kind, keep: usize) -> Self {
-        Self { dir, kind, keep: keep.max(1), next: 1 }
+    pub(crate) fn new(dir: PathBuf, kind: Kind, keep: usize, segment_bytes: u64) -> Self {
+        let most_bytes = (keep.max(1) as u64 - 1).saturating_mul(segment_bytes);
+        Self { dir, kind, most_bytes, segment_bytes, next: 1 }
     }
 
     /// Where the next segment goes; a new name at each call, so that one in use is passed over by asking again. Makes
@@ -42,18 +48,18 @@ impl Segments {
         Ok(path)
     }
 
-    /// Deletes the oldest segments beyond the number to keep, counting `current`, which always stays.
+    /// Deletes the oldest segments that have no room beside `current`, which may still become a full one and always stays.
     pub(crate) fn retire(&self, current: &Path) {
-        let Ok(entries) = fs::read_dir(&self.dir) else { return };
-        let mut old: Vec<PathBuf> = entries
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| path != current && self.kind.names(path))
-            .collect();
-        old.sort_unstable();
-        let spare = old.len().saturating_sub(self.keep - 1);
-        // A segment that cannot be deleted now is tried again at the next rotation.
-        old[..spare].iter().for_each(|path| drop(fs::remove_file(path)));
+        let mut bytes = 0u64;
+        let smallest = self.segment_bytes / SMALLEST_PART;
+        for path in self.kind.segments(&self.dir).iter().rev().filter(|path| *path != current) {
+            let length = fs::metadata(path).map_or(0, |file| file.len());
+            bytes = bytes.saturating_add(length.max(smallest).min(self.segment_bytes));
+            if bytes > self.most_bytes {
+                // One that cannot be deleted now is tried again at the next rotation.
+                let _ = fs::remove_file(path);
+            }
+        }
     }
 }
 
@@ -70,6 +76,14 @@ impl Kind {
             Self::Access => "log",
             Self::Profile => "hlog",
         }
+    }
+
+    /// The segments of a folder, oldest first.
+    pub(crate) fn segments(self, dir: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut found: Vec<PathBuf> = entries.filter(|path| self.names(path)).collect();
+        found.sort_unstable();
+        found
     }
 
     /// Prefix, `-`, 16 characters of time, `-`, digits, `.`, ending.
@@ -136,9 +150,33 @@ mod tests {
             "profile-20261121T120102Z-000001.hlog",
         ];
         names.iter().for_each(|name| fs::write(dir.path().join(name), "x").expect("file"));
-        let segments = Segments::new(dir.path().to_owned(), Kind::Access, 2);
+        let segments = Segments::new(dir.path().to_owned(), Kind::Access, 2, 1);
         segments.retire(&dir.path().join(names[0]));
         let left: Vec<&str> = names.into_iter().filter(|name| dir.path().join(name).exists()).collect();
         assert_eq!(left, [names[0], names[3], names[4], names[5], names[6], names[7]]);
+    }
+
+    #[test]
+    fn what_has_room_stays_however_many_files_it_is_in() {
+        let dir = tempfile::tempdir().expect("dir");
+        let name = |at: usize| dir.path().join(format!("access-20261121T1201{at:02}Z-000001.log"));
+        // Segments of up to 100 bytes, three of them: beside the newest there is room for 200 bytes.
+        let segments = Segments::new(dir.path().to_owned(), Kind::Access, 3, 100);
+        for (lengths, left) in [
+            (&[10; 12][..], 12),
+            (&[100, 100, 100, 5], 3),
+            (&[100, 91, 5, 5, 5], 4),
+            (&[500, 500, 500], 3),
+            (&[90, 150, 60, 0, 0], 4),
+        ] {
+            for (at, length) in lengths.iter().enumerate() {
+                fs::write(name(at), vec![b'x'; *length]).expect("file");
+            }
+            segments.retire(&name(lengths.len() - 1));
+            let found = Kind::Access.segments(dir.path());
+            assert_eq!(found.len(), left, "{lengths:?}");
+            assert_eq!(found.last(), Some(&name(lengths.len() - 1)));
+            found.iter().for_each(|path| fs::remove_file(path).expect("removed"));
+        }
     }
 }

@@ -8,12 +8,12 @@ use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 use tidegate_mailbox::{QueueReader, QueueWriter, SlotWriter, queue, slot};
 use tidegate_shards::{
-    Driver, Limits, Profiling, RecordFormat, RecordRules, Redaction, RingOptions, ShardOptions, cache_mesh,
-    probe, spawn_shard, wakeups,
+    Driver, Limits, Profiling, RecordFormat, RecordRules, Redaction, RingOptions, ServerTiming, ShardOptions,
+    cache_mesh, probe, spawn_shard, wakeups,
 };
 use tidegate_snapshot::{
     DirectResponse, DomainTable, Endpoint, MethodSet, Namespace, PathTree, RecordSink, Revision, Route,
-    Service, Snapshot, ToAdmin, ToShard,
+    Scopes, Service, Snapshot, ToAdmin, ToShard,
 };
 
 /// Takes buffers of access lines and hands the same ones out again, as the recorder does.
@@ -183,12 +183,24 @@ fn take_reports(mut reports: QueueReader<ToAdmin>) {
 impl Shard {
     /// Starts it before an upstream.
     pub fn start(upstream: Upstream, limits: Limits) -> Self {
-        Self::begin(upstream, limits, None, None)
+        Self::begin(upstream, limits, None, None, Profiling::default())
     }
 
     /// Starts one that writes access lines in a format.
     pub fn logging(upstream: Upstream, format: &str) -> Self {
-        Self::begin(upstream, Limits::default(), Some(format), None)
+        Self::recording(upstream, Limits::default(), format)
+    }
+
+    /// The same within bounds.
+    pub fn recording(upstream: Upstream, limits: Limits, format: &str) -> Self {
+        Self::begin(upstream, limits, Some(format), None, Profiling::default())
+    }
+
+    /// Starts one that keeps rows by route and service, and tells every client where the time went.
+    pub fn profiling(upstream: Upstream) -> Self {
+        let scopes = Scopes { routes: true, services: true, modules: false };
+        let profile = Profiling { scopes, server_timing: ServerTiming::Always, ..Profiling::default() };
+        Self::begin(upstream, Limits::default(), None, None, profile)
     }
 
     /// Starts one whose route answers by itself, with a body of that length.
@@ -206,7 +218,8 @@ impl Shard {
             body: vec![b'd'; bytes].into(),
         };
         let format = "%{query} %{resp.content-type}";
-        Self::begin(Upstream::length(0), Limits::default(), Some(format), Some(direct))
+        let (upstream, limits) = (Upstream::length(0), Limits::default());
+        Self::begin(upstream, limits, Some(format), Some(direct), Profiling::default())
     }
 
     fn begin(
@@ -214,6 +227,7 @@ impl Shard {
         limits: Limits,
         format: Option<&str>,
         response: Option<DirectResponse>,
+        profile: Profiling,
     ) -> Self {
         let redaction = Redaction::default();
         let format = format.map(|format| RecordFormat::parse(format, &redaction).expect("a format"));
@@ -244,7 +258,7 @@ impl Shard {
             reader: Arc::new(()),
             surroundings: Arc::default(),
             records,
-            profile: Profiling::default(),
+            profile,
             record_rules,
             started: Box::new(move |result| {
                 // Said on the shard's own thread.

@@ -41,6 +41,9 @@ impl Disk for RefusesForAWhile {
     fn is_open(&self) -> bool {
         self.open
     }
+    fn is_deleted(&self) -> bool {
+        false
+    }
     fn length(&self) -> u64 {
         self.bytes.len() as u64
     }
@@ -66,7 +69,7 @@ fn a_failing_disk_costs_lines_that_are_counted_and_is_used_again() {
         let (mut feeds, inbox) = feed::feeds(&options, 1, &counters);
         let mut recorder = Recorder::new(Orders {
             source: Source::Access(inbox),
-            segments: Segments::new(dir.path().to_owned(), Kind::Access, 1),
+            segments: Segments::new(dir.path().to_owned(), Kind::Access, 1, 1 << 30),
             segment_bytes: 1 << 30,
             buffer_bytes: options.buffer_bytes,
             counters: counters.clone(),

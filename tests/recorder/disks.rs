@@ -83,7 +83,7 @@ fn what_a_full_disk_took_stays_and_ends_with_a_whole_line() {
     let Some(disk) = Small::mount(folder.path().join("disk"), "tmpfs", "size=128k") else { return };
     let upstream = Upstream::answering(|_| ok("well"));
     let logs = disk.0.join("logs");
-    let (node, _) = serving(Plan::new(), &logs, &upstream.url());
+    let (mut node, _) = serving(Plan::new(), &logs, &upstream.url());
     let mut client = node.client();
     let (long, mut asked) = (format!("/{}", "x".repeat(4_000)), 0);
     until("lines are dropped", || {
@@ -91,7 +91,8 @@ fn what_a_full_disk_took_stays_and_ends_with_a_whole_line() {
         asked += 1;
         metric(&node, "tidegate_recorder_dropped_lines_total{log=\"access\"}") > 0
     });
-    node.stop();
+    node.signal(libc::SIGTERM);
+    assert_eq!(node.wait_exit().code(), Some(1), "the last records found no room: {}", node.log());
     let text: String = std::fs::read_dir(&logs)
         .expect("a folder")
         .map(|entry| std::fs::read_to_string(entry.expect("an entry").path()).expect("text without zeroes"))

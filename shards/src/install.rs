@@ -46,9 +46,9 @@ impl Drop for Present {
 }
 
 /// Begins an interval of the latency profile where that is asked for, and keeps the rows that are.
-fn measure(local: &Local, order: ProfileOrder) {
+async fn measure(local: &Local, order: ProfileOrder) {
     let lender = &local.lender;
-    if order.is_cut && !lender.profile.hand_over(&lender.outbox.admin, false) {
+    if order.is_cut && !lender.profile.cut(&lender.outbox.admin).await {
         lender.counters.events_dropped.add(1);
     }
     lender.profile.ask(order);
@@ -104,7 +104,7 @@ pub async fn run(local: Rc<Local>, mut mailbox: Mailbox) {
                 ToShard::Written { ticket, outcome } => local.lender.writes.answer(ticket, outcome),
                 ToShard::Cached { ticket, outcome } => local.lender.counting.answer(ticket, outcome),
                 ToShard::Resolved { ticket, outcome } => local.lender.names.answer(ticket, outcome),
-                ToShard::Profile(order) => measure(&local, order),
+                ToShard::Profile(order) => measure(&local, order).await,
                 ToShard::Run(order) => begin(&local, order),
                 ToShard::Drain => {
                     local.is_draining.set(true);

@@ -208,8 +208,8 @@ impl Dump {
         }
     }
 
-    /// Waits for what comes, for a moment, and adds it; `true` at the end. Intervals that began within the window count:
-    /// shards begin one when it begins and when it ends.
+    /// Waits for what comes, for a moment, and adds it; `true` at the end. Intervals that lie within the window
+    /// count: shards begin one when it begins and when it ends.
     async fn step(&mut self) -> bool {
         let left = Duration::from_millis(self.window.to_ms.saturating_sub(now_ms()).max(AT_LEAST_MS));
         // Nobody else ends the sender while the profiles are held.
@@ -217,7 +217,7 @@ impl Dump {
         let (newest, found) = self.profiles.book().after(self.seen);
         self.seen = newest;
         for kept in &found {
-            if kept.began_in(self.window) {
+            if kept.is_of(self.window) {
                 self.merge.add(kept);
             }
         }

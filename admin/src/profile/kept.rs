@@ -121,9 +121,9 @@ impl Kept {
         }
     }
 
-    /// Whether it began within a window.
-    pub(crate) fn began_in(&self, window: Window) -> bool {
-        (window.from_ms..window.to_ms).contains(&self.began_ms)
+    /// Whether most of it lies within a window.
+    pub(crate) fn is_of(&self, window: Window) -> bool {
+        (window.from_ms..window.to_ms).contains(&(self.began_ms + self.ms() / 2))
     }
 
     /// Whether it reaches to the end of a window.

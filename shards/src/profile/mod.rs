@@ -153,6 +153,14 @@ impl Profile {
         is_sent
     }
 
+    /// Hands over what was counted now, between two intervals, where a set can be had for what follows.
+    pub async fn cut(&self, admin: &QueueWriter<ToAdmin>) -> bool {
+        // The sets of the last cut may not be empty yet.
+        self.open.borrow_mut().sets.reclaim();
+        self.clean().await;
+        self.hand_over(admin, false)
+    }
+
     /// Empties the sets that came back, a histogram at a time: all at once would keep exchanges waiting.
     pub async fn clean(&self) {
         loop {

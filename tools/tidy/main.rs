@@ -10,6 +10,7 @@ mod imports;
 mod lexer;
 mod manifest;
 mod map;
+mod measured;
 mod order;
 mod source;
 mod top_level;
@@ -62,6 +63,14 @@ fn the_map_in_the_readme_is_the_house() {
     let house = House::read();
     let readme = house.text("README.md").unwrap_or_default();
     obeys("the map", map::check(readme, house.text("Cargo.toml").unwrap_or_default(), &house.paths()));
+}
+
+#[test]
+fn the_figures_in_the_readme_are_what_was_measured() {
+    let house = House::read();
+    let outputs = house.paths().into_iter().filter(|path| path.starts_with("perf/measured/"));
+    let outputs: Vec<&str> = outputs.filter_map(|path| house.text(path)).collect();
+    obeys("the figures", measured::check(house.text("README.md").unwrap_or_default(), &outputs));
 }
 
 #[test]

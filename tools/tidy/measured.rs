@@ -30,7 +30,8 @@ mod tests {
 
     #[test]
     fn figures_are_copied_and_not_written() {
-        let readme = "# T\n| a | 1 |\n## Measured\nCPU.\n| a | 1 |\n|---|---|\n| b | 2 |\n## Words\n| c | 3 |\n";
+        let readme =
+            "# T\n| a | 1 |\n## Measured\nCPU.\n| a | 1 |\n|---|---|\n| b | 2 |\n## Words\n| c | 3 |\n";
         for (outputs, expected) in [
             (&["| a | 1 |\n|---|---|\n", "x\n| b | 2 |\n"][..], &[][..]),
             (&["| a | 1 |\n|---|---|\n| b | 2.0 |\n"], &[7]),

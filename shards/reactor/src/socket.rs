@@ -169,6 +169,23 @@ impl Reader {
         }
     }
 
+    /// Takes what has arrived already, appending at most `most` bytes and never more than fit: one system call, no wait.
+    /// 0 if there is nothing, and where the next [`Reader::read`] has to say why.
+    pub fn take(&mut self, buffer: &mut Vec<u8>, most: usize) -> usize {
+        let room = most.min(buffer.capacity() - buffer.len());
+        if self.is_reading() || room == 0 {
+            return 0;
+        }
+        let spare = buffer.spare_capacity_mut().as_mut_ptr();
+        // SAFETY: the descriptor is open, and the kernel writes at most `room` bytes behind what is there.
+        unsafe {
+            let taken = libc::recv(self.shared.fd, spare.cast(), room, libc::MSG_DONTWAIT);
+            let taken = usize::try_from(taken).unwrap_or(0);
+            buffer.set_len(buffer.len() + taken);
+            taken
+        }
+    }
+
     /// Whether a read ahead is under way or has ended: the next read gives its bytes, in its buffer.
     pub fn is_reading(&self) -> bool {
         self.early.is_some() || self.ahead.as_ref().is_some_and(|ahead| ahead.is_started())

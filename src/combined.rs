@@ -8,8 +8,6 @@ use std::time::Duration;
 
 /// The least size of a segment, in bytes: what is written at once.
 const LEAST_SEGMENT_BYTES: u64 = 4 << 10;
-/// The live view keeps so much.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Flags of access logs, of interval logs, of the ring, and of its kernel threads.
 const OF_ACCESS_LOGS: [&str; 7] = [
@@ -75,11 +73,6 @@ fn nothing_left(serve: &Serve) -> Vec<String> {
         check(bytes < LEAST_SEGMENT_BYTES, id, "is less than what is written at once: at least 4k");
     }
     check(
-        serve.hdr_interval > LONGEST_INTERVAL,
-        "hdr_interval",
-        "is longer than what the live view keeps: at most 60s",
-    );
-    check(
         serve.upstream_max_per_address == 0,
         "upstream_max_per_address",
         "0 leaves no connection to any upstream: at least 1",
@@ -137,7 +130,6 @@ mod tests {
             ("--max-connections 0 --profile-rows 0", &["--max-connections 0", "--profile-rows 0"]),
             ("--access-log-dir d --access-log-segments 0", &["at least 1"]),
             ("--access-log-dir d --access-log-segment-bytes 1", &["at least 4k"]),
-            ("--hdr-interval 1h", &["at most 60s"]),
             ("--header-timeout 0s", &["--header-timeout 0s leaves no time"]),
             ("--drain-timeout 0s --upstream-idle-total 0 --max-body-bytes 0", &[]),
         ] {

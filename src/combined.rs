@@ -4,7 +4,6 @@
 use crate::args::{Runtime, Serve};
 use crate::metal::Mode;
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 /// The least size of a segment, in bytes: what is written at once.
 const LEAST_SEGMENT_BYTES: u64 = 4 << 10;

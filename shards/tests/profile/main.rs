@@ -8,6 +8,8 @@ mod rig;
 mod telling;
 
 use rig::{Client, Rig, SLOW, Wanted, ring, seen, upstream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tidegate_shards::{Limits, SocketOptions};
 use tidegate_snapshot::{Phase, Times};
 
@@ -106,12 +108,14 @@ fn a_client_that_has_gone_is_no_success() {
         (false, true, SLOW, 2),
     ] {
         let (tell, asked) = std::sync::mpsc::channel();
-        let (go, gone) = std::sync::mpsc::channel::<()>();
-        let gone = std::sync::Mutex::new(gone);
+        let gone = Arc::new(AtomicBool::new(false));
+        let is_gone = gone.clone();
         let upstream = upstream(move |client| {
             each(client, "\r\n\r\n", |client| {
                 tell.send(()).expect("the test waits");
-                gone.lock().expect("one at a time").recv().expect("the test says so");
+                while !is_gone.load(Ordering::Acquire) {
+                    std::thread::yield_now();
+                }
                 std::thread::sleep(wait);
                 client.send(OK);
             })
@@ -123,13 +127,13 @@ fn a_client_that_has_gone_is_no_success() {
         client.0.shutdown(std::net::Shutdown::Write).expect("a half");
         if resets {
             client.reset();
-            go.send(()).expect("the upstream waits");
+            gone.store(true, Ordering::Release);
         } else if still_reads {
-            go.send(()).expect("the upstream waits");
+            gone.store(true, Ordering::Release);
             client.read_to("ok");
         } else {
             drop(client);
-            go.send(()).expect("the upstream waits");
+            gone.store(true, Ordering::Release);
         }
         let mut expected = [0; 5];
         expected[class - 1] = 1;

@@ -59,7 +59,6 @@ fn nothing_left(serve: &Serve) -> Vec<String> {
         }
     };
     check(serve.max_connections == Some(0), "max_connections", "0 leaves no room for a client: at least 1");
-    check(serve.profile_rows == 0, "profile_rows", "0 leaves no room for a row: at least 1");
     let segments = [("access_log_segments", serve.access_log_segments), ("hdr_segments", serve.hdr_segments)];
     for (id, segments) in segments {
         check(segments == 0, id, "0 keeps no file, not even the one being written: at least 1");
@@ -126,10 +125,12 @@ mod tests {
             ("--ring-thread-cpus 1 --ring-mode kernel-thread", &[]),
             ("--ring-entries 512 --runtime epoll", &["--ring-entries has no effect without io_uring"]),
             ("--ring-entries 512", &[]),
-            ("--max-connections 0 --profile-rows 0", &["--max-connections 0", "--profile-rows 0"]),
+            (
+                "--max-connections 0 --header-timeout 0s",
+                &["--max-connections 0", "--header-timeout 0s leaves no time"],
+            ),
             ("--access-log-dir d --access-log-segments 0", &["at least 1"]),
             ("--access-log-dir d --access-log-segment-bytes 1", &["at least 4k"]),
-            ("--header-timeout 0s", &["--header-timeout 0s leaves no time"]),
             ("--drain-timeout 0s --upstream-idle-total 0 --max-body-bytes 0", &[]),
         ] {
             check(words, parts);

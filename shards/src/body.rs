@@ -138,22 +138,6 @@ impl Body {
         }
     }
 
-    /// Content that has arrived behind what was read goes out together with it, without a buffer in between: a head and
-    /// the first part of a large body came in one small read, and would leave as a small packet before a large one.
-    /// `Ok(true)`: that was the rest.
-    fn join(&mut self, input: &mut Input, out: &mut Vec<u8>, limits: &Limits) -> Result<bool, BodyFault> {
-        let left = self.decoder.remaining().unwrap_or(0).min(limits.relay_buffer_bytes as u64) as usize;
-        if left == 0 || !wire::is_lent(out.len() + left) {
-            return Ok(false);
-        }
-        wire::grow(out, left);
-        let taken = input.take(out, left);
-        self.charge(taken)?;
-        // Content alone, as much as was still to come of it: nothing of it is framing.
-        let found = self.decoder.decode(&out[out.len() - taken..]).map_err(BodyFault::Malformed)?;
-        Ok(found.done)
-    }
-
     /// Moves all of the body. What stands in `output` already (a head) leaves together with the first bytes that are
     /// there.
     pub async fn relay(
@@ -164,10 +148,7 @@ impl Body {
         limits: &Limits,
     ) -> Result<(), BodyFault> {
         loop {
-            let mut whole = self.shift(input, &mut output.buffer, framing)?;
-            if !whole && framing == OutFraming::Plain && !output.buffer.is_empty() {
-                whole = self.join(input, &mut output.buffer, limits)?;
-            }
+            let whole = self.shift(input, &mut output.buffer, framing)?;
             if !output.buffer.is_empty() {
                 output.flush(limits.write_timeout).await.map_err(BodyFault::Write)?;
             }

@@ -3,7 +3,7 @@
 
 mod spare;
 
-pub use spare::{grow, is_lent};
+pub use spare::grow;
 
 use crate::fault::Fault;
 use crate::secure::{self, Insecure, Sealed, Server, Session};
@@ -120,17 +120,6 @@ impl Input {
             grow(&mut self.buffer, room);
         }
         self.fill(room).await
-    }
-
-    /// Takes what has arrived already and nobody has read, up to `most` bytes, behind what is in `out`, which has room. No
-    /// wait; 0 if there is nothing, or nothing that could be taken as it is.
-    pub fn take(&mut self, out: &mut Vec<u8>, most: usize) -> usize {
-        if self.sealed.is_some() || !self.buffer.is_empty() {
-            return 0;
-        }
-        let taken = self.reader.take(out, most);
-        self.read_bytes += taken as u64;
-        taken
     }
 
     /// Whether nothing is left of what was read, and the peer has not ended.

@@ -96,13 +96,7 @@ pub struct Writer {
     /// How long writes have waited for room since somebody took this number, nanoseconds: those that the kernel could not
     /// take at once, from where they were begun to where it had taken all.
     pub stalled_ns: u64,
-    /// When the kernel took a write that did not go through the ring; 0 before the first.
-    direct_ns: u64,
 }
-
-/// Writes from here on go to the kernel at once and not with the next turn of the ring: what was just read is still in the
-/// core's own cache, and would not be after the reads of all others of the turn.
-const DIRECT_BYTES: usize = 8 << 10;
 
 /// Why a connection was not made.
 #[derive(Debug)]
@@ -130,7 +124,7 @@ impl Socket {
     pub fn split(self) -> (Reader, Writer) {
         (
             Reader { shared: self.shared.clone(), ahead: None, early: None },
-            Writer { shared: self.shared, stalled_ns: 0, direct_ns: 0 },
+            Writer { shared: self.shared, stalled_ns: 0 },
         )
     }
 }
@@ -172,23 +166,6 @@ impl Reader {
                 buffer.truncate(start);
                 Err(error)
             }
-        }
-    }
-
-    /// Takes what has arrived already, appending at most `most` bytes and never more than fit: one system call, no wait.
-    /// 0 if there is nothing, and where the next [`Reader::read`] has to say why.
-    pub fn take(&mut self, buffer: &mut Vec<u8>, most: usize) -> usize {
-        let room = most.min(buffer.capacity() - buffer.len());
-        if self.is_reading() || room == 0 {
-            return 0;
-        }
-        let spare = buffer.spare_capacity_mut().as_mut_ptr();
-        // SAFETY: the descriptor is open, and the kernel writes at most `room` bytes behind what is there.
-        unsafe {
-            let taken = libc::recv(self.shared.fd, spare.cast(), room, libc::MSG_DONTWAIT);
-            let taken = usize::try_from(taken).unwrap_or(0);
-            buffer.set_len(buffer.len() + taken);
-            taken
         }
     }
 
@@ -266,16 +243,9 @@ impl Writer {
     /// Writes all of `bytes`, which is empty afterwards and keeps its capacity.
     pub async fn write_all(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
         let length = bytes.len();
-        let direct = if length >= DIRECT_BYTES { self.send(bytes) } else { 0 };
-        if direct == length {
-            bytes.clear();
-            return Ok(());
-        }
         let stream = self.shared.stream();
         let (turn, mut began_ns) = (io_uring::turn::number(), 0);
-        let (mut result, mut back) = if direct > 0 {
-            (Ok(direct), std::mem::take(bytes))
-        } else {
+        let (mut result, mut back) = {
             let mut write = pin!(stream.write(std::mem::take(bytes)));
             poll_fn(|context| {
                 let polled = write.as_mut().poll(context);
@@ -306,15 +276,6 @@ impl Writer {
         result.map(drop)
     }
 
-    /// Gives the kernel what it takes without a wait, and says how much that was; 0 also where the write has to say why.
-    fn send(&mut self, bytes: &[u8]) -> usize {
-        let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-        // SAFETY: the descriptor is open, and the kernel reads no more than is there.
-        let sent = unsafe { libc::send(self.shared.fd, bytes.as_ptr().cast(), bytes.len(), flags) };
-        self.direct_ns = clock::precise_ns();
-        usize::try_from(sent).unwrap_or(0)
-    }
-
     /// Sends the end of output (FIN); reading goes on.
     pub async fn finish(&mut self) -> io::Result<()> {
         self.shared.stream().shutdown().await
@@ -338,7 +299,7 @@ impl Writer {
 
     /// About when the kernel had taken the last part of what was written last, on the clock of [`clock::precise_ns`].
     pub fn sent_ns(&self) -> u64 {
-        clock::sent_ns(self.shared.fd).max(self.direct_ns)
+        clock::sent_ns(self.shared.fd)
     }
 
     /// Whether the peer has reset the connection before it had all that was written: nobody will read it. One that only

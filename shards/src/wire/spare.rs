@@ -27,11 +27,6 @@ fn keep(list: &mut Vec<Vec<u8>>, buffer: Vec<u8>) {
     }
 }
 
-/// Whether a message of so many bytes fits a buffer that goes round.
-pub fn is_lent(bytes: usize) -> bool {
-    bytes <= LARGE_BYTES
-}
-
 /// Makes room for `more` bytes behind what is there.
 pub fn grow(buffer: &mut Vec<u8>, more: usize) {
     let whole = buffer.len() + more;

@@ -6,23 +6,25 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::RawFd;
 
-/// The longest that the kernel takes for one operation which it does at once. A call that lasted longer for each of its
-/// operations has slept in between, and says nothing of when it sent.
-const LONGEST_NS: u64 = 50_000;
+/// What a send weighs where another operation is 1: it goes down to the device, and on a loopback device up to the receiver.
+const SEND: u32 = 6;
+/// The longest that the kernel takes for a weight of 1 which it does at once. A call that lasted longer for each of them has
+/// slept in between, and says nothing of when it sent.
+const LONGEST_NS: u64 = 10_000;
 
 /// The send of a socket that was submitted last.
 #[derive(Clone, Copy, Default)]
 struct Sent {
     turn: u32,
-    /// Operations that were submitted before it in the same call.
+    /// Weight of what was submitted before it in the same call.
     before: u32,
 }
 
 struct Turn {
     number: Cell<u32>,
-    /// Operations gathered for the next call.
+    /// Weight of the operations gathered for the next call.
     gathered: Cell<u32>,
-    /// Operations that the last call took along.
+    /// Weight of what the last call took along.
     taken: Cell<u32>,
     entered_ns: Cell<u64>,
     returned_ns: Cell<u64>,
@@ -67,7 +69,7 @@ pub(crate) fn enter(call: impl FnOnce() -> io::Result<usize>) -> io::Result<usiz
 pub(crate) fn gather(sends_to: Option<RawFd>) {
     TURN.with(|turn| {
         let before = turn.gathered.get();
-        turn.gathered.set(before + 1);
+        turn.gathered.set(before + if sends_to.is_some() { SEND } else { 1 });
         let Some(at) = sends_to.and_then(|fd| usize::try_from(fd).ok()) else { return };
         let mut sockets = turn.sockets.borrow_mut();
         if sockets.len() <= at {
@@ -103,14 +105,14 @@ pub fn sent_ns(fd: RawFd) -> u64 {
     })
 }
 
-/// When an operation that followed `before` others in a call of `taken` handed its packet over: a quarter into its share of
-/// the call, as what comes after that is longer (on a loopback device the way up to the receiver, and waking it).
+/// When a send that followed a weight of `before` in a call of `taken` handed its packet over: a sixth into its share of the
+/// call, as what comes after that is longer.
 fn share(entered_ns: u64, returned_ns: u64, before: u32, taken: u32) -> u64 {
     let (length_ns, taken) = (returned_ns - entered_ns, u64::from(taken.max(1)));
     if length_ns > taken * LONGEST_NS {
         return returned_ns;
     }
-    entered_ns + length_ns * (4 * u64::from(before) + 1) / (4 * taken)
+    entered_ns + length_ns * (u64::from(before) + 1) / taken
 }
 
 #[cfg(test)]
@@ -122,9 +124,9 @@ mod tests {
         let check = |entered, returned, before, taken, expected| {
             assert_eq!(share(entered, returned, before, taken), expected);
         };
-        check(1_000, 3_000, 0, 1, 1_500);
-        check(1_000, 5_000, 0, 2, 1_500);
-        check(1_000, 5_000, 1, 2, 3_500);
+        check(1_000, 7_000, 0, SEND, 2_000);
+        check(1_000, 13_000, 0, 2 * SEND, 2_000);
+        check(1_000, 13_000, SEND, 2 * SEND, 8_000);
         // It slept: one operation does not take so long.
         check(1_000, 1_000 + LONGEST_NS + 1, 0, 1, 1_000 + LONGEST_NS + 1);
         check(1_000, 1_000, 0, 0, 1_000);

@@ -7,7 +7,7 @@ use crate::manifest;
 
 const README: &str = "README.md";
 /// A README is read; a book is not.
-const MOST_LINES: usize = 360;
+const MOST_LINES: usize = 370;
 /// Packages whose modules are on the map one by one.
 const MAPPED: &[&str] = &["shards/src/", "admin/src/", "js/src/"];
 
@@ -115,7 +115,7 @@ mod tests {
             (without.as_str(), &[(0, "the map does not name js/src/call.rs")]),
             (elsewhere.as_str(), &[(0, "the map does not name js/src/call.rs")]),
             (gone.as_str(), &[(9, "the map names js/src/gone.rs, which does not exist")]),
-            (long.as_str(), &[(MOST_LINES, "368 lines, 360 is the most")]),
+            (long.as_str(), &[(MOST_LINES, "378 lines, 370 is the most")]),
             ("", &[(0, "there is no map of the house")]),
         ] {
             let found = check(readme, MANIFEST, PATHS);
